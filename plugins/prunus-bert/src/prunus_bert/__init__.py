@@ -1,0 +1,19 @@
+"""BERT and its kin, as families for Prunus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prunus import hookimpl
+from prunus_bert.families import FAMILIES
+
+if TYPE_CHECKING:
+    from prunus import ModelFamily
+
+__all__ = ["FAMILIES", "prunus_families"]
+
+
+@hookimpl
+def prunus_families() -> tuple[ModelFamily, ...]:
+    """The families of BERT and its kin."""
+    return FAMILIES

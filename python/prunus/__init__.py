@@ -1,0 +1,117 @@
+"""Exact vocabulary pruning for pre-trained language models.
+
+The flow is one way, through five frozen values: `scan` gives `TokenCounts`, `select` a `KeepSet`, `plan` a `PrunePlan`,
+`prune` a `PruneReport`, and `verify` a `VerifyReport`. Names are loaded on first use, so that importing the package
+pulls in neither torch nor transformers nor pyarrow.
+
+Example:
+    >>> import prunus
+    >>> prunus.IdRemap.of([5, 2]).new_of(5)
+    1
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prunus import errors
+    from prunus.corpus import open_corpus
+    from prunus.counts import ScanInfo, TokenCounts, merge
+    from prunus.kept import KeptTokens
+    from prunus.planned import PlannedTensor, PrunePlan
+    from prunus.planning import plan
+    from prunus.plugin.family import (
+        Check,
+        IdField,
+        ModelFamily,
+        ProtectContext,
+        ProtectedId,
+        Role,
+        VerifyContext,
+        VocabTensor,
+    )
+    from prunus.plugin.hookspecs import hookimpl
+    from prunus.pruning import PruneReport, prune
+    from prunus.remap import IdRemap
+    from prunus.scanning import Scanner, scan
+    from prunus.selection import KeepSet, select
+    from prunus.verification import VerifyReport, verify
+    from prunus.version import __version__
+
+_HOME = {
+    "errors": "prunus.errors",
+    "open_corpus": "prunus.corpus",
+    "ScanInfo": "prunus.counts",
+    "TokenCounts": "prunus.counts",
+    "merge": "prunus.counts",
+    "KeptTokens": "prunus.kept",
+    "PlannedTensor": "prunus.planned",
+    "PrunePlan": "prunus.planned",
+    "plan": "prunus.planning",
+    "Check": "prunus.plugin.family",
+    "IdField": "prunus.plugin.family",
+    "ModelFamily": "prunus.plugin.family",
+    "ProtectContext": "prunus.plugin.family",
+    "ProtectedId": "prunus.plugin.family",
+    "Role": "prunus.plugin.family",
+    "VerifyContext": "prunus.plugin.family",
+    "VocabTensor": "prunus.plugin.family",
+    "hookimpl": "prunus.plugin.hookspecs",
+    "PruneReport": "prunus.pruning",
+    "prune": "prunus.pruning",
+    "IdRemap": "prunus.remap",
+    "Scanner": "prunus.scanning",
+    "scan": "prunus.scanning",
+    "KeepSet": "prunus.selection",
+    "select": "prunus.selection",
+    "VerifyReport": "prunus.verification",
+    "verify": "prunus.verification",
+    "__version__": "prunus.version",
+}
+
+__all__ = [
+    "Check",
+    "IdField",
+    "IdRemap",
+    "KeepSet",
+    "KeptTokens",
+    "ModelFamily",
+    "PlannedTensor",
+    "ProtectContext",
+    "ProtectedId",
+    "PrunePlan",
+    "PruneReport",
+    "Role",
+    "ScanInfo",
+    "Scanner",
+    "TokenCounts",
+    "VerifyContext",
+    "VerifyReport",
+    "VocabTensor",
+    "__version__",
+    "errors",
+    "hookimpl",
+    "merge",
+    "open_corpus",
+    "plan",
+    "prune",
+    "scan",
+    "select",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'prunus' has no attribute {name!r}")
+    module = import_module(home)
+    value = module if name == "errors" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,7 @@
+"""The only module that imports the compiled extension `prunus._scanner`."""
+
+from __future__ import annotations
+
+from prunus._scanner import Engine, RawCounts, Scan, build_info, fingerprint, lines
+
+__all__ = ["Engine", "RawCounts", "Scan", "build_info", "fingerprint", "lines"]

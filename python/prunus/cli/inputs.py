@@ -1,0 +1,114 @@
+"""What several commands need: options turned into values."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prunus.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from prunus.counts import TokenCounts
+    from prunus.selection import KeepSet
+
+
+def say(parsed: argparse.Namespace, text: object) -> None:
+    """Human text, on standard error."""
+    if not parsed.quiet:
+        sys.stderr.write(f"{text}\n")
+
+
+def show(values: object) -> None:
+    """The machine-readable result, on standard output."""
+    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def check_parent(out: str) -> None:
+    """Refuses, before any work is done, a file that could not be written afterwards.
+
+    Raises:
+        OutputError: The file's directory does not exist, or the path is a directory.
+    """
+    path = Path(out).absolute()
+    if not path.parent.is_dir():
+        raise OutputError(f"{path.parent}: no such directory", hint="Create it first.")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory", hint="Name a file.")
+
+
+def scanned(
+    parsed: argparse.Namespace, source: Iterable[str], tokenizer: str, **scanner_options: object
+) -> TokenCounts:
+    """Counts of a corpus, with a progress line where standard error is a terminal."""
+    from prunus.corpus import open_corpus
+    from prunus.progress import ProgressLine
+    from prunus.scanning import Scanner
+
+    pair = getattr(parsed, "pair", None)
+    if pair and parsed.column:
+        raise UsageError("--pair names the columns itself", hint="Leave out --column.")
+    scanner = Scanner(
+        tokenizer,
+        threads=parsed.threads,
+        tokenizer_from=parsed.tokenizer_from,
+        invalid_utf8=parsed.invalid_utf8,
+        **scanner_options,  # type: ignore[arg-type]
+    )
+    if scanner.resolved.note:
+        say(parsed, f"note: {scanner.resolved.note}")
+    columns = list(pair) if pair else parsed.column
+    corpus = open_corpus(
+        [Path(item) for item in source], columns, pair=bool(pair), format=parsed.format, text_rows=parsed.text_rows
+    )
+    with ProgressLine(quiet=parsed.quiet) as progress:
+        return scanner.scan(corpus, pair=bool(pair), progress=progress)
+
+
+def selected(parsed: argparse.Namespace) -> KeepSet:
+    """The selection that the options describe; scans the corpus first if no counts are given.
+
+    Raises:
+        UsageError: Nothing says what to keep.
+    """
+    from prunus.counts import TokenCounts, merge
+    from prunus.selection import select
+
+    counts = None
+    if parsed.counts:
+        counts = merge([TokenCounts.load(path) for path in parsed.counts])
+    elif parsed.corpus:
+        counts = scanned(parsed, parsed.corpus, parsed.model)
+    named: dict[str, Any] = {}
+    for verb in ("keep", "drop"):
+        named[f"{verb}_tokens"] = _lines(getattr(parsed, f"{verb}_tokens"))
+        named[f"{verb}_ids"] = _ids(getattr(parsed, f"{verb}_ids"))
+        named[f"{verb}_regex"] = getattr(parsed, f"{verb}_regex")
+        named[f"{verb}_text"] = _lines(getattr(parsed, f"{verb}_text"))
+    if counts is None and not any(named[name] for name in named if name.startswith("keep")):
+        raise UsageError("nothing says what to keep", hint="Give --counts FILE, --corpus PATH, or --keep-ids.")
+    return select(counts, min_count=parsed.min_count, top_k=parsed.top_k, coverage=parsed.coverage, **named)
+
+
+def _lines(path: str | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from error
+    return [line for line in text.split("\n") if line]
+
+
+def _ids(value: str | None) -> list[int]:
+    if value is None:
+        return []
+    words = _lines(value) if Path(value).is_file() else value.split(",")
+    try:
+        return [int(word) for word in words]
+    except ValueError as error:
+        raise UsageError(f"--keep-ids/--drop-ids: {error}", hint="Give a file with one id a line, or 1,2,3.") from error

@@ -1,0 +1,157 @@
+"""The command line's grammar."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DESCRIPTION = """Exact vocabulary pruning for pre-trained language models.
+
+  prunus scan corpus.parquet --tokenizer MODEL -o counts.parquet
+  prunus plan MODEL --counts counts.parquet
+  prunus prune MODEL --counts counts.parquet -o SMALL
+  prunus verify MODEL SMALL --corpus corpus.parquet"""
+EPILOGUE = "exit codes: 0 done, 1 an error, 2 wrong usage, 3 a check failed, 130 interrupted"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; `parsed.run(parsed)` runs the chosen one."""
+    parser = argparse.ArgumentParser(
+        prog="prunus", description=DESCRIPTION, epilog=EPILOGUE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _scan(commands.add_parser("scan", help="count every token id of a corpus, exactly"))
+    _merge(commands.add_parser("merge", help="add counts of the same tokenizer"))
+    _plan(commands.add_parser("plan", help="show what pruning would do; a dry run"))
+    _prune(commands.add_parser("prune", help="write a smaller model, verified"))
+    _verify(commands.add_parser("verify", help="prove a pruned directory against its source"))
+    _plugins(commands.add_parser("plugins", help="list the installed model families"))
+    return parser
+
+
+def _run(verb: str) -> Callable[[argparse.Namespace], int]:
+    """A function that imports the verb's module only when it is called."""
+
+    def run(parsed: argparse.Namespace) -> int:
+        code: int = import_module(f"prunus.cli.{verb}").run(parsed)
+        return code
+
+    return run
+
+
+class _Version(argparse.Action):
+    """Prints the version; looked up only when asked, since it reads the installed metadata."""
+
+    def __init__(self, option_strings: list[str], dest: str, **_: object) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and the oracle's")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from prunus._engine import build_info
+        from prunus.version import __version__
+
+        parser.exit(message=f"prunus {__version__} ({', '.join(f'{k} {v}' for k, v in build_info().items())})\n")
+
+
+def _scan(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run("scan"))
+    parser.add_argument("corpus", nargs="+", metavar="CORPUS", help="files, directories, globs; - is standard input")
+    parser.add_argument("--tokenizer", required=True, metavar="T", help="a tokenizer.json or a directory with one")
+    parser.add_argument("-o", "--out", metavar="FILE", help="where to write the counts (Parquet)")
+    _corpus_options(parser)
+    parser.add_argument("--pair", nargs=2, metavar=("A", "B"), help="encode two columns as pairs")
+    parser.add_argument("--no-special-tokens", action="store_true", help="leave out what the post-processor adds")
+    parser.add_argument("--truncate", choices=["configured"], help="truncate as tokenizer.json says (default: never)")
+    parser.add_argument("--path", choices=["auto", "native", "generic", "row"], default="auto", help=argparse.SUPPRESS)
+    _tokenizer_from(parser)
+    _common(parser)
+
+
+def _merge(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run("merge"))
+    parser.add_argument("counts", nargs="+", metavar="FILE", help="files that `prunus scan` wrote")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="where to write the sum")
+    _common(parser)
+
+
+def _plan(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run("plan"))
+    parser.add_argument("model", metavar="MODEL", help="a Hugging Face model directory")
+    parser.add_argument("-o", "--out", metavar="FILE", help="write the plan as JSON; prune takes it with --plan")
+    _selection(parser)
+    _surgery(parser)
+    _corpus_options(parser)
+    _common(parser)
+
+
+def _prune(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run("prune"))
+    parser.add_argument("model", metavar="MODEL", help="a Hugging Face model directory; only ever read")
+    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="the directory to write; must not exist")
+    parser.add_argument("--plan", metavar="FILE", help="carry out a plan that `prunus plan -o` wrote")
+    _selection(parser)
+    _surgery(parser)
+    _corpus_options(parser)
+    parser.add_argument("--no-forward", action="store_true", help="do not compare forward passes in verification")
+    _common(parser)
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run("verify"))
+    parser.add_argument("model", metavar="MODEL", help="the unpruned directory")
+    parser.add_argument("out", metavar="OUT", help="the pruned directory")
+    parser.add_argument("--corpus", nargs="+", metavar="PATH", help="texts that must give the same tokens")
+    _corpus_options(parser)
+    parser.add_argument("--no-forward", action="store_true", help="do not compare forward passes")
+    _tokenizer_from(parser)
+    _common(parser)
+
+
+def _plugins(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run("plugins"))
+    parser.add_argument("--json", action="store_true", help="machine-readable result on standard output")
+
+
+def _corpus_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("corpus")
+    group.add_argument("--column", action="append", metavar="C", help="text column, dotted if nested; may be repeated")
+    group.add_argument("--format", choices=["parquet", "arrow", "jsonl", "text"], help="instead of its extension")
+    group.add_argument("--text-rows", choices=["line", "file"], default="line", help="what is a row of plain text")
+    group.add_argument("--invalid-utf8", choices=["error", "replace", "skip"], default="error")
+    group.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+
+
+def _selection(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_argument_group("what was seen")
+    source.add_argument("--counts", nargs="+", metavar="FILE", help="files that `prunus scan` wrote; several are added")
+    source.add_argument("--corpus", nargs="+", metavar="PATH", help="scan this first, and verify on it")
+    limits = parser.add_argument_group("limits on what was seen; each narrows further")
+    limits.add_argument("--min-count", type=int, default=1, metavar="N")
+    limits.add_argument("--coverage", type=float, metavar="P", help="smallest set with this share, as 0.999")
+    limits.add_argument("--top-k", type=int, metavar="K")
+    named = parser.add_argument_group("tokens by name, whatever their count")
+    for verb in ("keep", "drop"):
+        named.add_argument(f"--{verb}-tokens", metavar="FILE", help=f"{verb} these tokens: a file, one token a line")
+        named.add_argument(f"--{verb}-ids", metavar="FILE|IDS", help=f"{verb} these ids: a file, or 1,2,3")
+        named.add_argument(f"--{verb}-regex", action="append", default=[], metavar="RE", help=f"{verb} matching tokens")
+        named.add_argument(f"--{verb}-text", metavar="FILE", help=f"{verb} all tokens of these texts, one a line")
+
+
+def _surgery(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how")
+    group.add_argument("--pad-to-multiple-of", type=int, default=1, metavar="M", help="add zero rows up to a multiple")
+    group.add_argument("--drop-file", action="append", default=[], metavar="NAME", help="leave out a file")
+    _tokenizer_from(parser)
+
+
+def _tokenizer_from(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tokenizer-from", choices=["file", "transformers"], help="which one, where the two differ")
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="machine-readable result on standard output")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")

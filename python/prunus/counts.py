@@ -1,0 +1,349 @@
+"""`TokenCounts`: how often each token id occurred, and with which tokenizer and options it was counted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prunus.errors import CorpusError, TokenizerMismatchError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from os import PathLike
+
+    import pandas as pd  # type: ignore[import-untyped, unused-ignore]
+    import pyarrow as pa
+    from numpy.typing import ArrayLike, NDArray
+
+_FORMAT = 1
+_U64 = 2**64
+_SEPARATOR = "; "
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanInfo:
+    """Where counts come from: two of them add up only if tokenizer, options and oracle are the same.
+
+    Attributes:
+        fingerprint: Sha256 of the tokenizer's canonical form.
+        size: Largest id of the tokenizer, added tokens included, plus one.
+        rows: Texts that were encoded; a row with two columns counts twice, a pair once.
+        nulls: Null texts, which count nothing.
+        text_bytes: UTF-8 bytes of the encoded texts.
+        tokens: Sum of all counts.
+        options: What changes the counts: `add_special_tokens`, `truncate`, `pair`, `invalid_utf8`.
+        oracle: Library and version whose result the counts equal, for example `tokenizers 0.23.2`.
+        path: Which way through the scanner was taken, for example `native:gpt2`, `generic`, `row`.
+        path_reason: Why that way.
+        fallback_rows: Rows that took the whole-row way instead.
+        invalid_rows: Rows of invalid UTF-8 that were replaced or skipped, as the options ask.
+        sources: What was read: `{"path", "bytes", "format"}` of a file, `{"object"}` of a live object.
+        version: Version of Prunus.
+    """
+
+    fingerprint: str
+    size: int
+    rows: int
+    nulls: int
+    text_bytes: int
+    tokens: int
+    options: Mapping[str, Any] = field(hash=False)
+    oracle: str
+    path: str
+    path_reason: str
+    fallback_rows: int
+    invalid_rows: int = 0
+    sources: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    version: str = ""
+
+    def to_json(self) -> str:
+        """The record as JSON, the same bytes for equal records."""
+        return json.dumps({"format": _FORMAT, **asdict(self)}, sort_keys=True, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ScanInfo:
+        """The record that `to_json` wrote.
+
+        Raises:
+            CorpusError: Not such a record, or one of a later version.
+        """
+        try:
+            record = json.loads(text)
+            written = record.pop("format")
+            sources = tuple(record.pop("sources"))
+            if written == _FORMAT:
+                return cls(sources=sources, **record)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CorpusError(f"the counts' metadata is damaged: {error}") from error
+        raise CorpusError(
+            f"the counts are of format {written!r}, this version of Prunus reads format {_FORMAT}",
+            hint="Install the version of Prunus that wrote them, or a later one.",
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TokenCounts:
+    """How often each token id occurred; ids that did not occur are absent.
+
+    Attributes:
+        ids: Token ids `(seen,)`, ascending, `uint32`, read-only.
+        counts: Occurrences of each `(seen,)`, above zero, `uint64`, read-only.
+        tokens: The token of each id, `(seen,)`.
+        info: What was counted, and how.
+
+    Raises:
+        CorpusError: The three columns and `info` do not fit together.
+
+    Example:
+        >>> info = ScanInfo(fingerprint="3fa2", size=9, rows=2, nulls=0, text_bytes=8, tokens=5, options={},
+        ...                 oracle="tokenizers 0.23.2", path="row", path_reason="asked", fallback_rows=0)
+        >>> counts = TokenCounts([2, 7], [4, 1], ("a", "b"), info)
+        >>> counts.most_common(1), counts.coverage(1), (counts + counts).counts.tolist()
+        ([('a', 2, 4)], 0.8, [8, 2])
+    """
+
+    ids: NDArray[np.uint32]
+    counts: NDArray[np.uint64]
+    tokens: tuple[str, ...]
+    info: ScanInfo
+
+    def __init__(self, ids: ArrayLike, counts: ArrayLike, tokens: Iterable[str], info: ScanInfo) -> None:
+        object.__setattr__(self, "ids", _frozen(ids, np.uint32))
+        object.__setattr__(self, "counts", _frozen(counts, np.uint64))
+        object.__setattr__(self, "tokens", tuple(tokens))
+        object.__setattr__(self, "info", info)
+        _check(self)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        info = self.info
+        return (
+            f"TokenCounts({len(self):,} ids seen of {info.size:,}, {info.tokens:,} tokens in {info.rows:,} rows, "
+            f"tokenizer {info.fingerprint[:8]})"
+        )
+
+    def summary(self) -> str:
+        """What was counted, in a few lines for a person."""
+        info = self.info
+        share = len(self) / info.size if info.size else 0.0
+        lines = [
+            f"{info.tokens:,} tokens in {info.rows:,} texts ({info.text_bytes / 1e6:,.1f} MB, {info.nulls:,} nulls)",
+            f"{len(self):,} of {info.size:,} token ids seen ({share:.1%})",
+            f"tokenizer {info.fingerprint[:12]}, as {info.oracle} encodes",
+            f"path {info.path} ({info.path_reason}), {info.fallback_rows:,} rows fell back to the whole row",
+        ]
+        if info.invalid_rows:
+            lines.append(f"{info.invalid_rows:,} rows of invalid UTF-8: {info.options.get('invalid_utf8')}")
+        return "\n".join(lines)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, TokenCounts)
+            and np.array_equal(self.ids, other.ids)
+            and np.array_equal(self.counts, other.counts)
+            and self.tokens == other.tokens
+            and self.info == other.info
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.ids.tobytes(), self.counts.tobytes(), self.info.fingerprint))
+
+    def __add__(self, other: TokenCounts) -> TokenCounts:
+        """Counts of both corpora together; the order of adding does not matter.
+
+        Raises:
+            TokenizerMismatchError: They were counted with different tokenizers or by different oracles.
+            UsageError: They were counted with different options, or a sum does not fit 64 bits.
+        """
+        if not isinstance(other, TokenCounts):
+            return NotImplemented
+        _check_same(self.info, other.info)
+        token_of = dict(zip(self.ids.tolist(), self.tokens, strict=True))
+        for id_, token in zip(other.ids.tolist(), other.tokens, strict=True):
+            if token_of.setdefault(id_, token) != token:
+                raise TokenizerMismatchError(
+                    f"id {id_} is {token_of[id_]!r} in one of the counts and {token!r} in the other", id=id_
+                )
+        ids = np.union1d(self.ids, other.ids)
+        counts = np.zeros(len(ids), np.uint64)
+        counts[np.searchsorted(ids, self.ids)] = self.counts
+        into = np.searchsorted(ids, other.ids)
+        if bool(np.any(counts[into] > np.uint64(_U64 - 1) - other.counts)):
+            raise UsageError("the sum of two counts does not fit an unsigned 64-bit integer")
+        counts[into] += other.counts
+        return TokenCounts(ids, counts, (token_of[i] for i in ids.tolist()), _merged(self.info, other.info))
+
+    def _by_frequency(self) -> NDArray[np.int64]:
+        return np.lexsort((self.ids, _U64 - 1 - self.counts))
+
+    def most_common(self, n: int | None = None) -> list[tuple[str, int, int]]:
+        """The `n` most frequent tokens as `(token, id, count)`, ties by ascending id; all of them if `n` is None."""
+        order = self._by_frequency()[:n].tolist()
+        return [(self.tokens[i], int(self.ids[i]), int(self.counts[i])) for i in order]
+
+    def coverage(self, tokens: int | Collection[int]) -> float:
+        """Share of all occurrences that some tokens cover; 1.0 where nothing was counted.
+
+        Args:
+            tokens: How many of the most frequent tokens (ties by ascending id), or their ids.
+
+        Raises:
+            UsageError: The number is negative.
+        """
+        if not isinstance(tokens, int):
+            covered = self.counts[np.isin(self.ids, np.fromiter(tokens, np.int64))]
+        elif tokens < 0:
+            raise UsageError(f"coverage of {tokens} tokens: the number must not be negative")
+        else:
+            covered = self.counts[self._by_frequency()[:tokens]]
+        return _total(covered) / self.info.tokens if self.info.tokens else 1.0
+
+    def to_arrow(self) -> pa.Table:
+        """A pyarrow table with the columns and metadata of `counts.parquet`."""
+        import pyarrow as pa
+
+        schema = pa.schema(
+            [("id", pa.uint32()), ("token", pa.string()), ("count", pa.uint64())],
+            metadata={"prunus": self.info.to_json()},
+        )
+        columns = [pa.array(self.ids), pa.array(self.tokens, pa.string()), pa.array(self.counts)]
+        return pa.table(columns, schema=schema)
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table) -> TokenCounts:
+        """The counts that `to_arrow` gave.
+
+        Raises:
+            CorpusError: The table has other columns, no metadata, or rows that do not fit together.
+        """
+        metadata = (table.schema.metadata or {}).get(b"prunus")
+        columns = [f"{name} {kind}" for name, kind in zip(table.schema.names, table.schema.types, strict=True)]
+        if metadata is None or columns != ["id uint32", "token string", "count uint64"]:
+            raise CorpusError(
+                f"not counts of Prunus: columns {', '.join(columns)}, {'no' if metadata is None else 'with'} metadata",
+                hint="Counts are written by `prunus scan -o counts.parquet` or TokenCounts.save.",
+            )
+        if any(column.null_count for column in table.columns):
+            raise CorpusError("the counts hold nulls: the file is damaged")
+        info = ScanInfo.from_json(metadata)
+        return cls(table["id"].to_numpy(), table["count"].to_numpy(), table["token"].to_pylist(), info)
+
+    def to_numpy(self) -> NDArray[np.uint64]:
+        """The full histogram `(tokenizer size,)`: the count of each id, zero where unseen."""
+        histogram = np.zeros(self.info.size, np.uint64)
+        histogram[self.ids] = self.counts
+        return histogram
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A pandas frame with the columns `id`, `token`, `count`."""
+        return self.to_arrow().to_pandas()
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write `counts.parquet`: a temporary sibling, then a rename; equal counts give equal bytes.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        from prunus.countsfile import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> TokenCounts:
+        """Read what `save` wrote.
+
+        Raises:
+            CorpusError: No such file, a truncated or foreign one, or one whose parts do not fit together.
+        """
+        from prunus.countsfile import load
+
+        return load(path)
+
+
+def merge(counts: Iterable[TokenCounts]) -> TokenCounts:
+    """The sum of several counts of one tokenizer; their order does not matter.
+
+    Raises:
+        UsageError: There are none, their options differ, or a sum does not fit 64 bits.
+        TokenizerMismatchError: They were counted with different tokenizers or by different oracles.
+    """
+    parts = list(counts)
+    if not parts:
+        raise UsageError("nothing to merge", hint="Name at least one counts.parquet.")
+    return reduce(TokenCounts.__add__, parts)
+
+
+def _frozen(values: ArrayLike, dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
+    given = np.asarray(values)
+    array = given.astype(dtype)
+    if not np.array_equal(array, given):
+        raise CorpusError(f"ids or counts of type {given.dtype} do not fit {np.dtype(dtype).name}")
+    array.setflags(write=False)
+    return array
+
+
+def _total(counts: NDArray[np.uint64]) -> int:
+    """Sum as a Python integer: a `uint64` sum would wrap."""
+    low = int(np.sum(counts & np.uint64(0xFFFFFFFF)))
+    return (int(np.sum(counts >> np.uint64(32))) << 32) + low
+
+
+def _check(counts: TokenCounts) -> None:
+    ids, info = counts.ids, counts.info
+    if not len(ids) == len(counts.counts) == len(counts.tokens):
+        raise CorpusError(f"{len(ids)} ids, {len(counts.counts)} counts and {len(counts.tokens)} tokens do not align")
+    if not bool(np.all(ids[1:] > ids[:-1])):
+        raise CorpusError("the ids of the counts are not strictly ascending")
+    if len(ids) and int(ids[-1]) >= info.size:
+        raise CorpusError(f"id {int(ids[-1])} is not below the tokenizer's size {info.size}")
+    if not bool(np.all(counts.counts)):
+        raise CorpusError(f"id {int(ids[np.argmin(counts.counts)])} has a count of zero")
+    if _total(counts.counts) != info.tokens:
+        raise CorpusError(f"the counts sum to {_total(counts.counts):,}, their metadata says {info.tokens:,} tokens")
+
+
+def _check_same(a: ScanInfo, b: ScanInfo) -> None:
+    if (a.fingerprint, a.size) != (b.fingerprint, b.size):
+        raise TokenizerMismatchError(
+            f"counts of different tokenizers do not add up: {a.fingerprint} ({a.size:,} ids) "
+            f"and {b.fingerprint} ({b.size:,} ids)",
+            hint="Scan both corpora with the same tokenizer.",
+        )
+    if a.oracle != b.oracle:
+        raise TokenizerMismatchError(
+            f"counts of different oracles do not add up: {a.oracle} and {b.oracle}",
+            hint="Scan both corpora with the same version of Prunus.",
+        )
+    differing = sorted(k for k in {*a.options, *b.options} if a.options.get(k) != b.options.get(k))
+    if differing:
+        pairs = ", ".join(f"{k} {a.options.get(k)!r} and {b.options.get(k)!r}" for k in differing)
+        raise UsageError(f"counts of different options do not add up: {pairs}", hint="Scan both with the same options.")
+
+
+def _joined(a: str, b: str) -> str:
+    return _SEPARATOR.join(sorted({*a.split(_SEPARATOR), *b.split(_SEPARATOR)}))
+
+
+def _merged(a: ScanInfo, b: ScanInfo) -> ScanInfo:
+    return ScanInfo(
+        fingerprint=a.fingerprint,
+        size=a.size,
+        rows=a.rows + b.rows,
+        nulls=a.nulls + b.nulls,
+        text_bytes=a.text_bytes + b.text_bytes,
+        tokens=a.tokens + b.tokens,
+        options=a.options,
+        oracle=a.oracle,
+        path=_joined(a.path, b.path),
+        path_reason=_joined(a.path_reason, b.path_reason),
+        fallback_rows=a.fallback_rows + b.fallback_rows,
+        invalid_rows=a.invalid_rows + b.invalid_rows,
+        sources=tuple(sorted(a.sources + b.sources, key=lambda source: json.dumps(source, sort_keys=True))),
+        version=_joined(a.version, b.version),
+    )

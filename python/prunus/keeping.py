@@ -1,0 +1,140 @@
+"""From a selection to the tokens that stay: names resolved, needs added, closed under what the tokenizer needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunus.errors import CheckpointError, SelectionError
+from prunus.kept import KeptTokens
+from prunus.naming import resolve_names
+from prunus.tokenizer.closure import close
+from prunus.tokenizer.required import Reason, required
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prunus.selection import KeepSet
+    from prunus.tokenizer.document import TokenizerDocument
+
+
+@dataclass(frozen=True)
+class ModelNeeds:
+    """What the model, as opposed to its tokenizer, asks of the kept set.
+
+    Attributes:
+        ids: Ids that configs or plugins name, with the reason; they cannot be dropped.
+        pinned: Ids that may not move, with the config field that says so; every token below one stays.
+        texts: Texts whose tokens stay unless dropped by name: the words of the chat template.
+        rows: Rows of the vocabulary tensors.
+    """
+
+    ids: Mapping[int, Reason]
+    pinned: Mapping[int, str]
+    texts: tuple[str, ...]
+    rows: int
+
+
+def keep_tokens_of(
+    document: TokenizerDocument, tokenizer_json: bytes, chosen: KeepSet, needs: ModelNeeds
+) -> KeptTokens:
+    """The tokens that stay, each with its reason.
+
+    Raises:
+        CheckpointError: The tokenizer has ids beyond the model's rows.
+        SelectionError: A named token does not exist, or one that something needs is dropped by name.
+    """
+    largest = max(document.tokens, default=-1)
+    if largest >= needs.rows:
+        raise CheckpointError(
+            f"the tokenizer has token {document.tokens[largest]!r} with id {largest}, the model only {needs.rows} rows",
+            hint="The source is inconsistent: resize the model's embeddings or take the tokenizer it was trained with.",
+        )
+    return _Keeper(document, tokenizer_json, chosen, needs).kept()
+
+
+class _Keeper:
+    """Gathers reasons in the order in which they count: the first reason of a token is the one shown."""
+
+    def __init__(self, document: TokenizerDocument, tokenizer_json: bytes, chosen: KeepSet, needs: ModelNeeds) -> None:
+        self.document, self.tokenizer_json, self.chosen, self.needs = document, tokenizer_json, chosen, needs
+        self.reasons: dict[int, Reason] = {}
+
+    @cached_property
+    def engine(self) -> object:
+        from prunus._engine import Engine
+
+        return Engine(self.tokenizer_json, add_special_tokens=False, path="row")
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self.engine.encode(text)  # type: ignore[attr-defined]
+        return ids
+
+    def kept(self) -> KeptTokens:
+        tokens, ids = self.document.tokens, self.document.ids
+        exactly, meant = resolve_names(self.chosen.keep, tokens, ids, self.encode)
+        off_exactly, off_meant = resolve_names(self.chosen.drop, tokens, ids, self.encode)
+        dropped = off_exactly | (off_meant - exactly)
+        self._refuse_needed(dropped)
+        self._add(exactly | meant, "asked", dropped)
+        self._add(self.chosen.ids.tolist(), "seen", dropped)
+        self._add({i for text in self.needs.texts for i in self.encode(text)}, "chat-template", dropped)
+        for reasons in (self.needs.ids, required(self.document)):
+            for identifier, reason in reasons.items():
+                if identifier not in dropped:
+                    self.reasons.setdefault(identifier, reason)
+        self._pin(dropped)
+        self._close(dropped)
+        return self._table()
+
+    def _add(self, ids: set[int] | list[int], why: str, dropped: set[int]) -> None:
+        for identifier in ids:
+            if identifier not in dropped:
+                self.reasons.setdefault(identifier, Reason(why))
+
+    def _refuse_needed(self, dropped: set[int]) -> None:
+        for identifier in sorted(dropped & self.needs.ids.keys()):
+            raise SelectionError(
+                f"token {self.document.tokens[identifier]!r} (id {identifier}) cannot be dropped: "
+                f"{self.needs.ids[identifier].why} names it",
+                hint="Change the config first, or keep the token.",
+            )
+
+    def _pin(self, dropped: set[int]) -> None:
+        for pinned, field in self.needs.pinned.items():
+            for identifier in (i for i in self.document.tokens if i < pinned):
+                if identifier in dropped:
+                    raise SelectionError(
+                        f"token {self.document.tokens[identifier]!r} (id {identifier}) cannot be dropped: the id of "
+                        f"{field} ({pinned}) may not move, because positions are counted from it",
+                    )
+                self.reasons.setdefault(identifier, Reason("pinned", pinned))
+
+    def _close(self, dropped: set[int]) -> None:
+        for identifier, reason in close(self.document, self.reasons.keys()).items():
+            if identifier in dropped:
+                needing = self.document.tokens.get(reason.because_of if reason.because_of is not None else -1)
+                raise SelectionError(
+                    f"token {self.document.tokens[identifier]!r} (id {identifier}) cannot be dropped: "
+                    f"{needing!r}, which stays, is merged from it",
+                    hint="Drop that token too.",
+                )
+            self.reasons.setdefault(identifier, reason)
+
+    def _table(self) -> KeptTokens:
+        tokens = self.document.tokens
+        old_ids = np.array(sorted(self.reasons), dtype=np.uint32)
+        amounts = np.zeros(self.needs.rows, dtype=np.uint64)
+        if self.chosen.counts is not None:
+            amounts[self.chosen.counts.ids] = self.chosen.counts.counts
+        reasons = [self.reasons[i] for i in old_ids.tolist()]
+        return KeptTokens(
+            old_ids=old_ids,
+            counts=amounts[old_ids],
+            tokens=tuple(tokens[i] for i in old_ids.tolist()),
+            why=tuple(reason.why for reason in reasons),
+            because_of=tuple("" if r.because_of is None else tokens[r.because_of] for r in reasons),
+        )

@@ -1,0 +1,1 @@
+"""What plugins describe and implement, and how Prunus finds them."""

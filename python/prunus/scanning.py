@@ -1,0 +1,280 @@
+"""Counting the tokens of a corpus: `Scanner` and `scan`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from prunus.errors import CorpusError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prunus._engine import Engine, RawCounts, Scan
+    from prunus.corpus import Corpus
+    from prunus.counts import ScanInfo, TokenCounts
+    from prunus.tokenizer.resolve import ResolvedTokenizer
+
+Truncate = Literal["configured"]
+InvalidUtf8 = Literal["error", "replace", "skip"]
+
+
+class Progress(Protocol):
+    """What is told how far a scan is, for example `prunus.progress.ProgressLine`."""
+
+    def update(self, *, rows: int, text_bytes: int, bytes_read: int, total_bytes: int | None) -> None:
+        """Called once a batch with the texts done, their bytes, and the bytes of the sources read and in all."""
+
+
+class Scanner:
+    """Counts how often each token id occurs in a corpus, exactly as the tokenizers library encodes it row by row.
+
+    The tokenizer is loaded once and is read-only; a scanner may be used for any number of corpora, and from several
+    threads. Truncation and padding that the tokenizer's file asks for are off, unless truncation is asked for here.
+
+    Args:
+        tokenizer: Path of a tokenizer.json, a directory that holds one, a live `tokenizers.Tokenizer` or a fast
+            tokenizer of transformers.
+        add_special_tokens: Count the tokens that the post-processor adds to each row, such as `[CLS]` and `[SEP]`.
+        threads: Worker threads; None takes the processors this process may use.
+        truncate: `"configured"` truncates as the tokenizer's file says; None does not truncate.
+        tokenizer_from: `"file"` or `"transformers"` where a directory yields two different pipelines.
+        path: `"auto"`, or to force one: `"row"`, `"generic"` or `"native"` (they give the same counts).
+        invalid_utf8: What to do with a text that is not UTF-8: `"error"`, `"replace"` bad bytes by U+FFFD, or `"skip"`
+            the row and count it in the result.
+        memory: Bound in bytes for the piece tables of all threads; None takes about 100 MB a thread.
+
+    Raises:
+        TokenizerError: The tokenizer is absent, broken or slow-only.
+        TokenizerMismatchError: The directory's file and AutoTokenizer are different pipelines, and none was chosen.
+        UsageError: An option is unknown, or does not apply to this tokenizer.
+
+    Example:
+        >>> from tokenizers import Tokenizer, models, pre_tokenizers
+        >>> tokenizer = Tokenizer(models.WordLevel({"to": 0, "be": 1, "or": 2, "not": 3, "?": 4}, unk_token="?"))
+        >>> tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+        >>> counts = Scanner(tokenizer, threads=1).scan(["to be or not", None, "to be"])
+        >>> counts.most_common(2), counts.info.rows, counts.info.nulls
+        ([('to', 0, 2), ('be', 1, 2)], 2, 1)
+    """
+
+    def __init__(
+        self,
+        tokenizer: object,
+        *,
+        add_special_tokens: bool = True,
+        threads: int | None = None,
+        truncate: Truncate | None = None,
+        tokenizer_from: str | None = None,
+        path: str = "auto",
+        invalid_utf8: InvalidUtf8 = "error",
+        memory: int | None = None,
+    ) -> None:
+        from prunus._engine import Engine
+        from prunus.tokenizer.resolve import resolve_tokenizer
+
+        _check(threads, truncate, invalid_utf8, memory)
+        self._resolved = resolve_tokenizer(tokenizer, tokenizer_from)
+        self._engine = Engine(
+            self._resolved.json,
+            add_special_tokens=add_special_tokens,
+            path=path,
+            truncation=truncate is not None,
+        )
+        if truncate is not None and not self._engine.has_truncation:
+            raise UsageError(
+                "truncation was asked for, but the tokenizer's file does not say how", hint="Leave it off."
+            )
+        self._threads = threads or _processors()
+        self._memory = memory
+        self._options: dict[str, Any] = {
+            "add_special_tokens": add_special_tokens,
+            "truncate": truncate,
+            "invalid_utf8": invalid_utf8,
+        }
+        self._tokens: dict[int, str] | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The loaded tokenizer: its fingerprint, size, path and `encode`."""
+        return self._engine
+
+    @property
+    def resolved(self) -> ResolvedTokenizer:
+        """Which tokenizer.json is counted with, where it came from, and what to know about it."""
+        return self._resolved
+
+    def scan(
+        self,
+        source: object,
+        columns: Sequence[str] | str | None = None,
+        *,
+        pair: bool = False,
+        progress: Progress | None = None,
+    ) -> TokenCounts:
+        """Count the tokens of a corpus.
+
+        The counts are the same whatever the number of threads and the sizes of the batches.
+
+        Args:
+            source: Paths, directories, globs, `-`, anything with `__arrow_c_stream__`, an iterable of str, or a corpus
+                from `prunus.open_corpus`.
+            columns: Columns to count, dotted for nested fields; None takes the only column of strings. A column of
+                lists of integers holds ready ids, of which -100 is ignored.
+            pair: Encode two columns together, row by row, as pairs; a pair with a null is a null row.
+            progress: Told how far the scan is.
+
+        Raises:
+            CorpusError: A source cannot be read, or there was nothing to count.
+            ColumnError: A column is missing, ambiguous, or holds neither text nor ids.
+            InvalidTextError: A text is not UTF-8, or a ready id is no id of the tokenizer.
+            TokenizerError: The library cannot encode a text with this tokenizer.
+            KeyboardInterrupt: Ctrl-C; the workers are told to stop and nothing is kept.
+        """
+        from prunus.corpus import open_corpus
+
+        corpus = open_corpus(source, columns, pair=pair)
+        running = self._engine.start(
+            list(corpus.columns),
+            pair=pair,
+            threads=self._threads,
+            memory=self._memory,
+            invalid_utf8=self._options["invalid_utf8"],
+        )
+        try:
+            raw = _feed(running, corpus, progress)
+        except BaseException:
+            running.cancel()
+            raise
+        _refuse_nothing(raw, corpus)
+        return self._counts(raw, corpus, pair=pair)
+
+    def _counts(self, raw: RawCounts, corpus: Corpus, *, pair: bool) -> TokenCounts:
+        from prunus.counts import TokenCounts
+
+        ids = np.frombuffer(raw.ids, "<u4")
+        if self._tokens is None:
+            self._tokens = dict(self._engine.vocabulary())
+        tokens = [self._tokens.get(id_, "") for id_ in ids.tolist()]
+        return TokenCounts(ids, np.frombuffer(raw.counts, "<u8"), tokens, self._info(raw, corpus, pair=pair))
+
+    def _info(self, raw: RawCounts, corpus: Corpus, *, pair: bool) -> ScanInfo:
+        from prunus.counts import ScanInfo
+        from prunus.version import __version__
+
+        engine = self._engine
+        reason = engine.path_reason
+        if engine.has_truncation and self._options["truncate"] is None:
+            reason += "; the truncation that the tokenizer's file asks for is off"
+        return ScanInfo(
+            fingerprint=engine.fingerprint,
+            size=engine.size,
+            rows=raw.rows,
+            nulls=raw.nulls,
+            text_bytes=raw.text_bytes,
+            tokens=raw.tokens,
+            options={**self._options, "pair": pair},
+            oracle=engine.oracle,
+            path=engine.path,
+            path_reason=reason,
+            fallback_rows=raw.fallback_rows,
+            invalid_rows=raw.invalid_rows,
+            sources=corpus.sources,
+            version=__version__,
+        )
+
+
+def scan(
+    source: object,
+    *,
+    tokenizer: object,
+    columns: Sequence[str] | str | None = None,
+    pair: bool = False,
+    add_special_tokens: bool = True,
+    threads: int | None = None,
+    truncate: Truncate | None = None,
+    tokenizer_from: str | None = None,
+    path: str = "auto",
+    invalid_utf8: InvalidUtf8 = "error",
+    progress: Progress | None = None,
+) -> TokenCounts:
+    """Count the tokens of a corpus in one call; the arguments are those of `Scanner` and `Scanner.scan`.
+
+    Raises:
+        PrunusError: As `Scanner` and `Scanner.scan` say.
+
+    Example:
+        >>> from tokenizers import Tokenizer, models
+        >>> tokenizer = Tokenizer(models.WordLevel({"yes": 0, "?": 1}, unk_token="?"))
+        >>> scan(["yes", "yes", "no"], tokenizer=tokenizer).counts.tolist()
+        [2, 1]
+    """
+    scanner = Scanner(
+        tokenizer,
+        add_special_tokens=add_special_tokens,
+        threads=threads,
+        truncate=truncate,
+        tokenizer_from=tokenizer_from,
+        path=path,
+        invalid_utf8=invalid_utf8,
+    )
+    return scanner.scan(source, columns, pair=pair, progress=progress)
+
+
+def _feed(running: Scan, corpus: Corpus, progress: Progress | None) -> RawCounts:
+    for batch in corpus.batches():
+        running.push(batch.data, batch.source, batch.first_row)
+        if progress is not None:
+            _report(running, corpus, progress)
+    raw = running.finish()
+    if progress is not None:
+        _report(running, corpus, progress)
+    return raw
+
+
+def _report(running: Scan, corpus: Corpus, progress: Progress) -> None:
+    rows, text_bytes = running.progress()
+    progress.update(rows=rows, text_bytes=text_bytes, bytes_read=corpus.bytes_read(), total_bytes=corpus.total_bytes)
+
+
+def _refuse_nothing(raw: RawCounts, corpus: Corpus) -> None:
+    """A scan that counted nothing would let everything be pruned away.
+
+    Raises:
+        CorpusError: No row held anything to count.
+    """
+    if raw.tokens:
+        return
+    names = [str(source.get("path") or source.get("object")) for source in corpus.sources]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    if raw.rows == 0 and raw.nulls:
+        what = f"all {raw.nulls:,} values are null"
+    elif raw.rows == 0 and raw.invalid_rows:
+        what = f"none of the {raw.invalid_rows:,} rows is valid UTF-8"
+    elif raw.rows == 0:
+        what = "there are no rows"
+    else:
+        what = f"all {raw.rows:,} texts are empty"
+    column = ", ".join(corpus.columns)
+    raise CorpusError(f"{shown}: {what} in {column}: nothing to count", hint="Is this the right corpus and column?")
+
+
+def _check(threads: int | None, truncate: str | None, invalid_utf8: str, memory: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads must be at least 1, not {threads}")
+    if truncate not in {None, "configured"}:
+        raise UsageError(f"truncate must be None or 'configured', not {truncate!r}")
+    if invalid_utf8 not in {"error", "replace", "skip"}:
+        raise UsageError(f"invalid_utf8 must be 'error', 'replace' or 'skip', not {invalid_utf8!r}")
+    if memory is not None and memory < 1:
+        raise UsageError(f"memory must be at least 1 byte, not {memory}")
+
+
+def _processors() -> int:
+    """Processors that this process may use, which under a scheduler or container are fewer than there are."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

@@ -1,0 +1,222 @@
+"""Which tokens to keep: a policy over counts, and tokens asked for or dropped by name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunus.errors import SelectionError, TokenizerMismatchError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from prunus.counts import TokenCounts
+
+METADATA_KEY = b"prunus.keep"
+
+
+@dataclass(frozen=True)
+class NamedTokens:
+    """Tokens named by a person, in four ways; resolved against the tokenizer when the plan is made.
+
+    Attributes:
+        tokens: Token contents, exactly as the vocabulary spells them.
+        ids: Token ids.
+        regex: Python regular expressions, searched in a token's content and in the text that it stands for.
+        texts: Texts; every token of each is meant.
+    """
+
+    tokens: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    regex: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.tokens or self.ids or self.regex or self.texts)
+
+
+@dataclass(frozen=True, eq=False)
+class KeepSet:
+    """The ids chosen by counts, and the tokens kept and dropped by name. Made by `select`.
+
+    Attributes:
+        ids: Ids chosen by counts `(chosen,)`, ascending, `uint32`.
+        counts: All counted ids and their occurrences, or None where nothing was counted.
+        keep: Tokens to keep whatever their count.
+        drop: Tokens to drop whatever their count; what a config, the post-processor or a kept token needs cannot go.
+        policy: How `ids` were chosen, for the report.
+        fingerprint: Fingerprint of the tokenizer it belongs to; None if only names were given.
+    """
+
+    ids: NDArray[np.uint32]
+    counts: TokenCounts | None
+    keep: NamedTokens
+    drop: NamedTokens
+    policy: str
+    fingerprint: str | None
+
+    @property
+    def exact(self) -> bool:
+        """Whether every counted token was chosen, so that the counted corpus keeps its segmentation."""
+        return self.counts is not None and len(self.ids) == len(self.counts.ids) and not self.drop
+
+    def __repr__(self) -> str:
+        return f"KeepSet({len(self.ids):,} ids by {self.policy}; keep by name: {self.keep}; drop by name: {self.drop})"
+
+    def save(self, path: str | Path) -> None:
+        """Writes ids and counts as Parquet, the named tokens in its metadata.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        named = {"keep": asdict(self.keep), "drop": asdict(self.drop), "policy": self.policy}
+        table = pa.table({"id": pa.array(self.ids, pa.uint32())})
+        metadata = {METADATA_KEY: json.dumps(named | {"fingerprint": self.fingerprint})}
+        pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
+
+    @classmethod
+    def load(cls, path: str | Path, counts: TokenCounts | None = None) -> KeepSet:
+        """Reads what `save` wrote; `counts` are the ones it was selected from, if they are at hand.
+
+        Raises:
+            SelectionError: The file is no saved selection.
+            TokenizerMismatchError: `counts` belong to another tokenizer.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(path)
+            named = json.loads((table.schema.metadata or {})[METADATA_KEY])
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise SelectionError(f"{path}: no selection that `KeepSet.save` wrote: {error}") from error
+        keep, drop = ({k: tuple(v) for k, v in named[name].items()} for name in ("keep", "drop"))
+        ids = table.column("id").to_numpy()
+        chosen = cls(ids, None, NamedTokens(**keep), NamedTokens(**drop), named["policy"], named["fingerprint"])
+        return chosen if counts is None else replace(chosen, counts=_of_same(counts, chosen.fingerprint))
+
+
+def select(
+    counts: TokenCounts | None = None,
+    *,
+    tokenizer: object = None,
+    min_count: int = 1,
+    top_k: int | None = None,
+    coverage: float | None = None,
+    keep_tokens: Iterable[str] = (),
+    keep_ids: Iterable[int] = (),
+    keep_regex: Iterable[str] = (),
+    keep_text: Iterable[str] = (),
+    drop_tokens: Iterable[str] = (),
+    drop_ids: Iterable[int] = (),
+    drop_regex: Iterable[str] = (),
+    drop_text: Iterable[str] = (),
+) -> KeepSet:
+    """Chooses tokens by count and by name.
+
+    Every limit narrows the seen tokens further: `min_count`, then `coverage`, then `top_k`. Equal counts are ordered by
+    id, so the result is deterministic. What the tokenizer itself needs (special tokens, byte alphabet, merge path) is
+    added by `plan`.
+
+    Args:
+        counts: What `scan` counted; without it, only named tokens are kept.
+        tokenizer: The tokenizer, if there are no counts to name it: a path, a directory or a live object.
+        min_count: Fewest occurrences that a seen token needs.
+        top_k: How many seen tokens to keep at most, most frequent first.
+        coverage: Share of all occurrences, above 0 and up to 1; the smallest set of tokens that covers it is kept.
+        keep_tokens: Token contents to keep in any case.
+        keep_ids: Ids to keep in any case.
+        keep_regex: Regular expressions; tokens in whose content or text one is found are kept.
+        keep_text: Texts all of whose tokens are kept.
+        drop_tokens: Token contents to drop in any case.
+        drop_ids: Ids to drop in any case.
+        drop_regex: Regular expressions; matching tokens are dropped unless kept by content or id.
+        drop_text: Texts all of whose tokens are dropped unless kept by content or id.
+
+    Raises:
+        UsageError: A limit is out of range, a limit is given without counts, or neither counts nor names are given.
+        SelectionError: A token is both kept and dropped by name.
+        TokenizerMismatchError: `counts` belong to another tokenizer than `tokenizer`.
+
+    Example:
+        >>> import prunus
+        >>> keep = prunus.select(keep_ids=[0, 1, 2])
+        >>> keep.keep.ids
+        (0, 1, 2)
+    """
+    keep = NamedTokens(tuple(keep_tokens), tuple(keep_ids), tuple(keep_regex), tuple(keep_text))
+    drop = NamedTokens(tuple(drop_tokens), tuple(drop_ids), tuple(drop_regex), tuple(drop_text))
+    both = (set(keep.tokens) & set(drop.tokens)) or (set(keep.ids) & set(drop.ids))
+    if both:
+        raise SelectionError(f"{sorted(both)[0]!r} is both kept and dropped by name", hint="Name it once.")
+    fingerprint = _fingerprint(tokenizer) if tokenizer is not None else None
+    if counts is None:
+        if min_count != 1 or top_k is not None or coverage is not None:
+            raise UsageError("min_count, top_k and coverage need counts", hint="Scan a corpus first: prunus scan.")
+        if not keep:
+            raise UsageError("nothing to keep: neither counts nor tokens were given", hint="Give counts, or keep_ids.")
+        return KeepSet(np.zeros(0, np.uint32), None, keep, drop, "name", fingerprint)
+    ids, policy = _by_count(counts, min_count, top_k, coverage)
+    own = counts.info.fingerprint
+    if fingerprint is not None:
+        _of_same(counts, fingerprint)
+    return KeepSet(ids, counts, keep, drop, policy, own)
+
+
+def _by_count(
+    counts: TokenCounts, min_count: int, top_k: int | None, coverage: float | None
+) -> tuple[NDArray[np.uint32], str]:
+    if min_count < 1:
+        raise UsageError(f"min_count must be at least 1, not {min_count}")
+    if top_k is not None and top_k < 1:
+        raise UsageError(f"top_k must be at least 1, not {top_k}")
+    if coverage is not None and not 0 < coverage <= 1:
+        raise UsageError(f"coverage must be above 0 and at most 1, not {coverage}", hint="99 % is 0.99.")
+    order = np.lexsort((counts.ids, -counts.counts.astype(np.int64)))
+    amounts = counts.counts[order]
+    size = int(np.searchsorted(-amounts.astype(np.int64), -min_count, side="right"))
+    said = ["seen" if min_count == 1 else f"seen at least {min_count} times"]
+    if coverage is not None:
+        size = min(size, _covering(amounts, coverage))
+        said.append(f"covering {coverage:.10g} of all occurrences")
+    if top_k is not None:
+        size = min(size, top_k)
+        said.append(f"the {top_k:,} most frequent")
+    return np.sort(counts.ids[order[:size]]), ", ".join(said)
+
+
+def _covering(amounts: NDArray[np.uint64], coverage: float) -> int:
+    """How many of the descending `amounts` reach the share; in integers, for a float is an exact ratio of two."""
+    numerator, denominator = coverage.as_integer_ratio()
+    total = sum(amounts.tolist())
+    reached = 0
+    for position, amount in enumerate(amounts.tolist()):
+        if reached * denominator >= total * numerator:
+            return position
+        reached += amount
+    return len(amounts)
+
+
+def _fingerprint(tokenizer: object) -> str:
+    from prunus._engine import fingerprint
+    from prunus.tokenizer.resolve import resolve_tokenizer
+
+    return fingerprint(resolve_tokenizer(tokenizer).json)
+
+
+def _of_same(counts: TokenCounts, fingerprint: str | None) -> TokenCounts:
+    if fingerprint is not None and counts.info.fingerprint != fingerprint:
+        raise TokenizerMismatchError(
+            f"the counts belong to tokenizer {counts.info.fingerprint[:12]}, not to {fingerprint[:12]}",
+            hint="Scan the corpus again with this model's tokenizer.",
+        )
+    return counts

@@ -1,0 +1,247 @@
+//! Added tokens (`<mask>`, `<|endoftext|>`) found in raw text exactly as the crate finds them, or not at all.
+//!
+//! The crate searches twice, leftmost-longest: tokens with `normalized: false` in the raw row, then, in what lies
+//! between, tokens with `normalized: true` in the normalised text. A token that strips neighbouring whitespace or
+//! asks for word borders sends its row to the crate; so does a possible match of a normalised token where the
+//! normaliser is not followed here.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use tokenizers::AddedToken;
+
+use crate::tokenizer::Loaded;
+
+/// A part of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// An added token.
+    Token(u32),
+    /// Text between added tokens, by its place in the row.
+    Text(Range<usize>),
+    /// The same after a normaliser that changed it; `true` if it begins the row.
+    Owned(String, bool),
+}
+
+/// How the normaliser acts on text between added tokens, as far as finding tokens is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Normalization {
+    /// There is none.
+    None,
+    /// Unicode NFC, followed here.
+    Nfc,
+    /// Left to the piece tokeniser; tokens that match after it are looked for by [`Guard`].
+    Later(Guard),
+}
+
+/// A test that no match of a normalised token can slip through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// There may be no normalised tokens at all.
+    Forbid,
+    /// Only spaces become another character: the token's own text must occur.
+    Spaces,
+    /// BERT's cleaning: characters may vanish, lose accents or case, but an opening mark such as `[` comes from itself.
+    Bert,
+}
+
+#[derive(Debug)]
+struct Matcher {
+    search: AhoCorasick,
+    ids: Vec<u32>,
+    plain: Vec<bool>,
+}
+
+impl Matcher {
+    fn new(tokens: &[(u32, &AddedToken, String)]) -> Result<Option<Self>, String> {
+        if tokens.is_empty() {
+            return Ok(None);
+        }
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(tokens.iter().map(|(_, _, pattern)| pattern))
+            .map_err(|e| e.to_string())?;
+        Ok(Some(Self {
+            search,
+            ids: tokens.iter().map(|&(id, _, _)| id).collect(),
+            plain: tokens.iter().map(|(_, token, _)| !(token.lstrip || token.rstrip || token.single_word)).collect(),
+        }))
+    }
+
+    /// Calls `token` and `text` for the parts of `haystack`; false if a token here needs the crate.
+    fn split(&self, haystack: &str, mut part: impl FnMut(Option<u32>, Range<usize>)) -> bool {
+        let mut done = 0;
+        for found in self.search.find_iter(haystack) {
+            let index = found.pattern().as_usize();
+            if !self.plain[index] {
+                return false;
+            }
+            if done < found.start() {
+                part(None, done..found.start());
+            }
+            part(Some(self.ids[index]), found.start()..found.end());
+            done = found.end();
+        }
+        if done < haystack.len() {
+            part(None, done..haystack.len());
+        }
+        true
+    }
+}
+
+/// The added tokens of a tokenizer, ready for the search.
+#[derive(Debug)]
+pub struct AddedTokens {
+    raw: Option<Matcher>,
+    normalized: Option<Matcher>,
+    normalization: Normalization,
+    needles: Option<AhoCorasick>,
+    marks: Vec<Vec<u8>>,
+    lowercase: bool,
+}
+
+impl AddedTokens {
+    /// Prepares the search; `Err` says why this tokenizer's added tokens cannot be followed here.
+    pub fn new(loaded: &Loaded, normalization: Normalization, lowercase: bool) -> Result<Self, String> {
+        let decoder = loaded.inner.get_added_vocabulary().get_added_tokens_decoder();
+        let mut tokens: Vec<(u32, &AddedToken)> = decoder.iter().map(|(&id, token)| (id, token)).collect();
+        tokens.sort_unstable_by_key(|&(id, _)| id);
+        let patterns = |normalized: bool| -> Result<Vec<(u32, &AddedToken, String)>, String> {
+            let chosen = tokens.iter().filter(|(_, token)| token.normalized == normalized);
+            chosen.map(|&(id, token)| Ok((id, token, pattern(loaded, token)?))).collect()
+        };
+        let raw = Matcher::new(&patterns(false)?)?;
+        let late = patterns(true)?;
+        let mut this = Self { raw, normalized: None, normalization, needles: None, marks: Vec::new(), lowercase };
+        match normalization {
+            Normalization::None | Normalization::Nfc => this.normalized = Matcher::new(&late)?,
+            Normalization::Later(guard) => this.guard(guard, &late)?,
+        }
+        Ok(this)
+    }
+
+    fn guard(&mut self, guard: Guard, late: &[(u32, &AddedToken, String)]) -> Result<(), String> {
+        if late.is_empty() {
+            return Ok(());
+        }
+        let refusal = |token: &AddedToken| format!("added token {:?} is matched after normalisation", token.content);
+        match guard {
+            Guard::Forbid => return Err(refusal(late[0].1)),
+            Guard::Spaces => {
+                if let Some((_, token, _)) = late.iter().find(|(_, t, _)| t.content.contains([' ', '▁'])) {
+                    return Err(refusal(token));
+                }
+                let needles = AhoCorasick::new(late.iter().map(|(_, token, _)| &token.content));
+                self.needles = Some(needles.map_err(|e| e.to_string())?);
+            }
+            Guard::Bert => {
+                for (_, token, pattern) in late {
+                    let opening = pattern.bytes().next().is_some_and(|b| b"[](){}".contains(&b));
+                    if !opening || !pattern.bytes().all(|b| b.is_ascii_graphic()) {
+                        return Err(refusal(token));
+                    }
+                    self.marks.push(pattern.clone().into_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Splits a row; `false` if only the crate can tell.
+    pub fn split(&self, row: &str, parts: &mut Vec<Part>) -> bool {
+        parts.clear();
+        if self.may_match_later(row.as_bytes()) {
+            return false;
+        }
+        let mut follow = true;
+        let mut text = |range: Range<usize>, parts: &mut Vec<Part>| {
+            follow = follow && self.split_normalized(row, range, parts);
+        };
+        let plain = match &self.raw {
+            None => {
+                text(0..row.len(), parts);
+                true
+            }
+            Some(raw) => raw.split(row, |id, range| match id {
+                Some(id) => parts.push(Part::Token(id)),
+                None => text(range, parts),
+            }),
+        };
+        plain && follow
+    }
+
+    fn split_normalized(&self, row: &str, range: Range<usize>, parts: &mut Vec<Part>) -> bool {
+        let segment = &row[range.clone()];
+        let normalized = match self.normalization {
+            Normalization::Nfc => nfc(segment),
+            _ => Cow::Borrowed(segment),
+        };
+        let owned = matches!(normalized, Cow::Owned(_));
+        let text = |part: Range<usize>| {
+            let begins = range.start + part.start == 0;
+            if owned {
+                Part::Owned(normalized[part].to_owned(), begins)
+            } else {
+                Part::Text(range.start + part.start..range.start + part.end)
+            }
+        };
+        match &self.normalized {
+            None if normalized.is_empty() => true,
+            None => {
+                parts.push(text(0..normalized.len()));
+                true
+            }
+            Some(late) => late.split(&normalized, |id, part| parts.push(id.map_or_else(|| text(part), Part::Token))),
+        }
+    }
+
+    fn may_match_later(&self, row: &[u8]) -> bool {
+        if let Some(needles) = &self.needles {
+            return needles.is_match(row);
+        }
+        self.marks.iter().any(|mark| memchr::memchr_iter(mark[0], row).any(|at| self.mark_at(mark, &row[at..])))
+    }
+
+    /// Whether cleaned text could spell `mark` from here; a character that cleaning may drop or change counts as yes.
+    fn mark_at(&self, mark: &[u8], text: &[u8]) -> bool {
+        for (index, &wanted) in mark.iter().enumerate() {
+            let Some(&byte) = text.get(index) else { return false };
+            if !(byte.is_ascii_graphic() || byte == b' ') {
+                return true;
+            }
+            let same = byte == wanted || (self.lowercase && byte.eq_ignore_ascii_case(&wanted));
+            if !same {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// What the crate searches for: the content, or its normalised form.
+fn pattern(loaded: &Loaded, token: &AddedToken) -> Result<String, String> {
+    use tokenizers::{NormalizedString, Normalizer};
+    match loaded.inner.get_normalizer() {
+        Some(normalizer) if token.normalized => {
+            let mut text = NormalizedString::from(token.content.as_str());
+            normalizer.normalize(&mut text).map_err(|e| e.to_string())?;
+            if text.is_empty() {
+                Err(format!("added token {:?} vanishes", token.content))
+            } else {
+                Ok(text.get().to_owned())
+            }
+        }
+        _ => Ok(token.content.clone()),
+    }
+}
+
+/// NFC as the crate computes it; borrowed where the text is in that form already.
+fn nfc(text: &str) -> Cow<'_, str> {
+    use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+    // Below U+0300 (first byte 0xCC) every character is its own NFC and nothing combines with it.
+    if text.bytes().all(|byte| byte < 0xCC) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.nfc().map(|(character, _)| character).collect())
+}

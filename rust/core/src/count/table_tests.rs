@@ -1,0 +1,67 @@
+//! The table against a standard map: all key lengths, NUL bytes, growth, clearing, and a hash that always collides.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use proptest::prelude::*;
+
+use super::PieceTable;
+
+#[derive(Default)]
+struct Weak;
+impl Hasher for Weak {
+    fn finish(&self) -> u64 {
+        1
+    }
+    fn write(&mut self, _: &[u8]) {}
+}
+
+fn check<S: std::hash::BuildHasher>(mut table: PieceTable<S>, text: &[u8], cuts: &[(usize, usize, u64)]) {
+    let mut expected: HashMap<Vec<u8>, u64> = HashMap::new();
+    let mut got: HashMap<Vec<u8>, u64> = HashMap::new();
+    for &(start, length, weight) in cuts {
+        let start = start % text.len();
+        let end = (start + length).min(text.len());
+        *expected.entry(text[start..end].to_vec()).or_default() += weight;
+        let mut note = |key: &[u8], count: u64| -> Result<(), ()> {
+            *got.entry(key.to_vec()).or_default() += count;
+            Ok(())
+        };
+        if table.add(text, start, end, weight).is_err() {
+            table.drain(&mut note).ok();
+            if table.add(text, start, end, weight).is_err() {
+                note(&text[start..end], weight).ok();
+            }
+        }
+    }
+    table
+        .drain(|key, count| -> Result<(), ()> {
+            *got.entry(key.to_vec()).or_default() += count;
+            Ok(())
+        })
+        .ok();
+    assert_eq!(got, expected);
+    assert_eq!((table.len(), table.lookups()), (0, 0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn counts_like_a_map(
+        text in proptest::collection::vec(prop_oneof![Just(0u8), Just(b'a'), any::<u8>()], 1..80),
+        cuts in proptest::collection::vec((0usize..80, 0usize..40, 1u64..5), 0..400),
+        memory in prop_oneof![Just(0usize), Just(400), Just(3000), Just(1 << 20)],
+    ) {
+        check(PieceTable::new(memory), &text, &cuts);
+        check(PieceTable::with_hasher(memory, BuildHasherDefault::<Weak>::default(), 0), &text, &cuts);
+    }
+}
+
+#[test]
+fn lengths_around_the_inline_limit_and_growth() {
+    let text: Vec<u8> = (0..60_000u32).flat_map(u32::to_le_bytes).collect();
+    for length in [0, 1, 7, 8, 14, 15, 16, 17, 40] {
+        let cuts: Vec<_> = (0..20_000).map(|i| (i * 4, length, 1)).chain([(text.len() - 3, length, 2)]).collect();
+        check(PieceTable::new(1 << 24), &text, &cuts);
+    }
+}

@@ -1,0 +1,173 @@
+//! The regular expressions of byte-level BPE tokenizers, as single-pass scanners.
+//!
+//! Each `next` function returns the end of the match that starts at `at`. Alternatives are tried in the order of the
+//! expression, greedily, as the engine does; together they cover every character, so that matches are contiguous.
+
+use crate::unicode::{CharTable, LETTER, NUMBER, OTHER, SPACE, previous};
+
+/// GPT-2: `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+#[derive(Debug)]
+pub struct Gpt2 {
+    /// Character classes of the library.
+    pub classes: &'static CharTable,
+}
+
+impl std::fmt::Debug for CharTable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("CharTable")
+    }
+}
+
+impl Gpt2 {
+    /// Emits the pieces of `text[from..to]`, taken as a text of its own.
+    #[inline]
+    pub fn cut(&self, text: &[u8], from: usize, to: usize, mut emit: impl FnMut(usize, usize)) {
+        let bytes = &text[..to];
+        let mut at = from;
+        while at < to {
+            let end = self.next(bytes, at);
+            emit(at, end);
+            at = end;
+        }
+    }
+
+    #[inline]
+    fn next(&self, bytes: &[u8], at: usize) -> usize {
+        if bytes[at] == b'\'' {
+            let length = contraction(&bytes[at + 1..]);
+            if length > 0 {
+                return at + 1 + length;
+            }
+        }
+        let (mut class, length) = self.classes.at(bytes, at);
+        let mut end = at + length;
+        if bytes[at] == b' ' && end < bytes.len() {
+            let (after, length) = self.classes.at(bytes, end);
+            if after != SPACE {
+                class = after;
+                end += length;
+            }
+        }
+        if class == SPACE { whitespace(self.classes, bytes, at, end) } else { run(self.classes, bytes, end, class) }
+    }
+}
+
+/// cl100k and its kin: `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,D}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+#[derive(Debug)]
+pub struct Cl100k {
+    /// Character classes of the library.
+    pub classes: &'static CharTable,
+    /// D, the most digits in a piece.
+    pub digits: usize,
+}
+
+impl Cl100k {
+    /// Emits the pieces of a segment.
+    #[inline]
+    pub fn cut(&self, bytes: &[u8], mut emit: impl FnMut(usize, usize)) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let end = self.next(bytes, at);
+            emit(at, end);
+            at = end;
+        }
+    }
+
+    #[inline]
+    fn next(&self, bytes: &[u8], at: usize) -> usize {
+        let first = bytes[at];
+        if first == b'\'' {
+            let length = contraction_any_case(&bytes[at + 1..]);
+            if length > 0 {
+                return at + 1 + length;
+            }
+        }
+        let (class, length) = self.classes.at(bytes, at);
+        let end = at + length;
+        if class == LETTER {
+            return run(self.classes, bytes, end, LETTER);
+        }
+        if class == NUMBER {
+            return self.number(bytes, end);
+        }
+        if end < bytes.len() && first != b'\r' && first != b'\n' {
+            let (after, length) = self.classes.at(bytes, end);
+            if after == LETTER {
+                return run(self.classes, bytes, end + length, LETTER);
+            }
+            if first == b' ' && after == OTHER {
+                return line_ends(bytes, run(self.classes, bytes, end + length, OTHER));
+            }
+        }
+        if class == OTHER {
+            return line_ends(bytes, run(self.classes, bytes, end, OTHER));
+        }
+        let stop = run(self.classes, bytes, end, SPACE);
+        match bytes[at..stop].iter().rposition(|&byte| byte == b'\r' || byte == b'\n') {
+            Some(last) => at + last + 1,
+            None => whitespace(self.classes, bytes, at, end),
+        }
+    }
+
+    fn number(&self, bytes: &[u8], mut end: usize) -> usize {
+        for _ in 1..self.digits {
+            if end >= bytes.len() {
+                break;
+            }
+            let (class, length) = self.classes.at(bytes, end);
+            if class != NUMBER {
+                break;
+            }
+            end += length;
+        }
+        end
+    }
+}
+
+/// End of the run of characters of `class` that goes on at `at`.
+#[inline]
+fn run(classes: &CharTable, bytes: &[u8], mut at: usize, class: u8) -> usize {
+    while at < bytes.len() {
+        let (found, length) = classes.at(bytes, at);
+        if found != class {
+            break;
+        }
+        at += length;
+    }
+    at
+}
+
+/// `\s+(?!\S)|\s+` from `at`, where the first whitespace character ends at `end`: all but the last before a text.
+fn whitespace(classes: &CharTable, bytes: &[u8], at: usize, end: usize) -> usize {
+    let stop = run(classes, bytes, end, SPACE);
+    if stop == bytes.len() {
+        return stop;
+    }
+    let last = previous(bytes, stop);
+    if last > at { last } else { stop }
+}
+
+/// `[\r\n]*`
+fn line_ends(bytes: &[u8], at: usize) -> usize {
+    at + bytes[at..].iter().take_while(|&&byte| byte == b'\r' || byte == b'\n').count()
+}
+
+/// Length of `s`, `t`, `re`, `ve`, `m`, `ll` or `d` at the start of `bytes`; 0 if there is none.
+#[inline]
+fn contraction(bytes: &[u8]) -> usize {
+    match bytes {
+        [b's' | b't' | b'm' | b'd', ..] => 1,
+        [b'r' | b'v', b'e', ..] | [b'l', b'l', ..] => 2,
+        _ => 0,
+    }
+}
+
+/// The same in any case; U+017F (ſ) is an s then.
+#[inline]
+fn contraction_any_case(bytes: &[u8]) -> usize {
+    match bytes {
+        [b's' | b'S' | b't' | b'T' | b'm' | b'M' | b'd' | b'D', ..] => 1,
+        [b'r' | b'R' | b'v' | b'V', b'e' | b'E', ..] | [b'l' | b'L', b'l' | b'L', ..] | [0xC5, 0xBF, ..] => 2,
+        _ => 0,
+    }
+}

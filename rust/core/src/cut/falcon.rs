@@ -1,0 +1,72 @@
+//! Falcon: runs of punctuation, then GPT-2's expression, then digits, then groups of three ASCII digits.
+//!
+//! `Digits` runs on the byte-level alphabet, where a byte such as 0xB2 stands as `²`, a numeric character: the bytes
+//! that are numeric there are read off the crate's alphabet when the tokenizer is loaded.
+
+use super::bytelevel::Gpt2;
+use crate::unicode::CharTable;
+
+/// The scanner for Falcon.
+#[derive(Debug)]
+pub struct Falcon {
+    /// GPT-2's expression.
+    pub gpt2: Gpt2,
+    /// 1 for what the `Punctuation` pre-tokeniser splits on.
+    pub punctuation: CharTable,
+    /// Bytes whose character in the byte-level alphabet is numeric.
+    pub numeric: [bool; 256],
+}
+
+impl Falcon {
+    /// Emits the pieces of a segment.
+    pub fn cut(&self, bytes: &[u8], mut emit: impl FnMut(usize, usize)) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let kind = self.punctuation.at(bytes, at).0;
+            let mut end = at;
+            while end < bytes.len() {
+                let (found, length) = self.punctuation.at(bytes, end);
+                if found != kind {
+                    break;
+                }
+                end += length;
+            }
+            self.gpt2.cut(bytes, at, end, |start, stop| self.digits(bytes, start, stop, &mut emit));
+            at = end;
+        }
+    }
+
+    fn digits(&self, bytes: &[u8], start: usize, end: usize, emit: &mut impl FnMut(usize, usize)) {
+        let mut at = start;
+        while at < end {
+            let kind = self.numeric[usize::from(bytes[at])];
+            let length = bytes[at..end].iter().take_while(|&&byte| self.numeric[usize::from(byte)] == kind).count();
+            if kind {
+                threes(bytes, at, at + length, emit);
+            } else {
+                emit(at, at + length);
+            }
+            at += length;
+        }
+    }
+}
+
+/// `[0-9][0-9][0-9]`, isolated; what lies between the matches stays whole.
+fn threes(bytes: &[u8], start: usize, end: usize, emit: &mut impl FnMut(usize, usize)) {
+    let (mut done, mut at) = (start, start);
+    while at + 3 <= end {
+        if bytes[at..at + 3].iter().all(u8::is_ascii_digit) {
+            if done < at {
+                emit(done, at);
+            }
+            emit(at, at + 3);
+            at += 3;
+            done = at;
+        } else {
+            at += 1;
+        }
+    }
+    if done < end {
+        emit(done, end);
+    }
+}

@@ -1,0 +1,47 @@
+//! Where a row may be cut without changing its tokens: one file per kind of pipeline.
+//!
+//! A cutter gets a segment (a row, or what lies between two added tokens) and calls `emit` with the pieces. The
+//! pieces, tokenised one by one by the matching [`crate::piece::PieceTokenizer`], give the ids of the segment. Which
+//! cutter fits is decided in [`recognise`], from the crate's canonical form of the pipeline, literally.
+
+pub mod bert;
+pub mod bytelevel;
+pub mod falcon;
+pub mod metaspace;
+mod recognise;
+pub mod words;
+
+pub use recognise::{Native, recognise};
+
+/// A native scanner.
+#[derive(Debug)]
+pub enum Scanner {
+    /// GPT-2's regular expression.
+    Gpt2(bytelevel::Gpt2),
+    /// The expression of cl100k, Llama-3 and Qwen.
+    Cl100k(bytelevel::Cl100k),
+    /// Falcon's sequence of punctuation, GPT-2, digits and groups of three.
+    Falcon(Box<falcon::Falcon>),
+    /// BERT's whitespace, punctuation and ideographs.
+    Bert(bert::Bert),
+    /// Whitespace-separated words.
+    Words(words::Words),
+    /// A byte-pair model without pre-tokeniser, cut before `▁`.
+    Metaspace(metaspace::Metaspace),
+}
+
+impl Scanner {
+    /// Cuts a segment; `begins` if it is the beginning of its row. `emit(buffer, start, end)` gets each piece.
+    #[inline]
+    pub fn cut(&self, segment: &str, begins: bool, mut emit: impl FnMut(&[u8], usize, usize)) {
+        let bytes = segment.as_bytes();
+        match self {
+            Self::Gpt2(scanner) => scanner.cut(bytes, 0, bytes.len(), |start, end| emit(bytes, start, end)),
+            Self::Cl100k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::Falcon(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::Bert(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::Words(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::Metaspace(scanner) => scanner.cut(segment, begins, emit),
+        }
+    }
+}

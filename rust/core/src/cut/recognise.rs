@@ -1,0 +1,198 @@
+//! Which native path fits a pipeline, judged from the crate's canonical form of it; anything else is refused.
+
+use serde_json::{Value, json};
+use tokenizers::models::unigram::Unigram;
+use tokenizers::{Model, ModelWrapper};
+use unicode_categories::UnicodeCategories;
+
+use super::Scanner;
+use super::bert::Bert;
+use super::bytelevel::{Cl100k, Gpt2};
+use super::falcon::Falcon;
+use super::metaspace::{Metaspace, Prepend};
+use super::words::Words;
+use crate::added::{AddedTokens, Guard, Normalization};
+use crate::piece::{BYTE_ALPHABET, PieceTokenizer};
+use crate::tokenizer::Loaded;
+use crate::unicode::{CharTable, beside_space, regex_classes};
+
+/// A native path: how to find added tokens, how to cut, and how to tokenise a piece.
+#[derive(Debug)]
+pub struct Native {
+    /// Short name of the pipeline, shown in results.
+    pub name: &'static str,
+    /// The search for added tokens.
+    pub added: AddedTokens,
+    /// The scanner.
+    pub scanner: Scanner,
+    /// What makes ids of a piece.
+    pub pieces: PieceTokenizer,
+}
+
+const CL100K: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// The native path for a tokenizer, or why there is none.
+///
+/// # Errors
+/// The reason, in words.
+pub fn recognise(loaded: &Loaded) -> Result<Native, String> {
+    match loaded.inner.get_model() {
+        ModelWrapper::BPE(model) => {
+            if model.continuing_subword_prefix.as_deref().is_some_and(|prefix| !prefix.is_empty())
+                || model.end_of_word_suffix.as_deref().is_some_and(|suffix| !suffix.is_empty())
+            {
+                return Err("its BPE model marks word parts with a prefix or suffix".to_owned());
+            }
+            byte_level(loaded).or_else(|reason| metaspace(loaded).map_err(|other| format!("{reason}; {other}")))
+        }
+        ModelWrapper::WordPiece(_) => bert(loaded),
+        ModelWrapper::Unigram(model) => words(loaded, model),
+        ModelWrapper::WordLevel(_) => Err("word-level models have no native path".to_owned()),
+    }
+}
+
+/// A `ByteLevel` pre-tokeniser without prefix space, whatever its offsets do.
+fn is_byte_level(part: &Value, use_regex: bool) -> bool {
+    [true, false].into_iter().any(|trim| {
+        *part == json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": trim, "use_regex": use_regex})
+    })
+}
+
+fn split_regex(part: &Value, pattern: &str) -> bool {
+    // The expression matches every character, so that keeping the matches is the same as isolating them.
+    [("Isolated", false), ("Removed", true)].into_iter().any(|(behavior, invert)| {
+        *part == json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior, "invert": invert})
+    })
+}
+
+fn byte_level(loaded: &Loaded) -> Result<Native, String> {
+    let normalization = match &loaded.normalizer {
+        Value::Null => Normalization::None,
+        nfc if *nfc == json!({"type": "NFC"}) => Normalization::Nfc,
+        _ => return Err("its normaliser is not one of the byte-level family's".to_owned()),
+    };
+    let classes = regex_classes().ok_or("the library's character classes overlap")?;
+    let pre = &loaded.pre_tokenizer;
+    let parts = pre["pretokenizers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let sequence = pre["type"] == "Sequence" && pre.as_object().is_some_and(|fields| fields.len() == 2);
+    let (name, scanner) = match parts {
+        _ if is_byte_level(pre, true) => ("gpt2", Scanner::Gpt2(Gpt2 { classes })),
+        [split, bytes] if sequence && split_regex(split, CL100K) && is_byte_level(bytes, false) => {
+            ("cl100k", Scanner::Cl100k(Cl100k { classes, digits: 3 }))
+        }
+        [split, bytes] if sequence && split_regex(split, QWEN) && is_byte_level(bytes, false) => {
+            ("qwen", Scanner::Cl100k(Cl100k { classes, digits: 1 }))
+        }
+        [punctuation, bytes, digits, threes]
+            if sequence
+                && *punctuation == json!({"type": "Punctuation", "behavior": "Contiguous"})
+                && is_byte_level(bytes, true)
+                && *digits == json!({"type": "Digits", "individual_digits": false})
+                && split_regex(threes, "[0-9][0-9][0-9]") =>
+        {
+            ("falcon", Scanner::Falcon(Box::new(falcon(classes))))
+        }
+        _ => return Err("its pre-tokeniser is not one that has a native scanner".to_owned()),
+    };
+    let added = AddedTokens::new(loaded, normalization, false)?;
+    Ok(Native { name, added, scanner, pieces: PieceTokenizer::ByteLevel })
+}
+
+fn falcon(classes: &'static CharTable) -> Falcon {
+    let punctuation = |code: u32| {
+        char::from_u32(code).is_some_and(|c| c.is_ascii_punctuation() || UnicodeCategories::is_punctuation(c))
+    };
+    Falcon {
+        gpt2: Gpt2 { classes },
+        punctuation: CharTable::build(|code| u8::from(punctuation(code))),
+        numeric: BYTE_ALPHABET.map(char::is_numeric),
+    }
+}
+
+fn bert(loaded: &Loaded) -> Result<Native, String> {
+    let normalizer = &loaded.normalizer;
+    let fields = ["type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"];
+    let known = normalizer.as_object().is_some_and(|object| object.keys().all(|key| fields.contains(&key.as_str())));
+    if !known || normalizer["type"] != "BertNormalizer" || loaded.pre_tokenizer != json!({"type": "BertPreTokenizer"}) {
+        return Err("its normaliser and pre-tokeniser are not BERT's".to_owned());
+    }
+    let flag = |name: &str| normalizer[name].as_bool().ok_or(format!("its BertNormalizer has no {name:?}"));
+    let lowercase = flag("lowercase")?;
+    let added = AddedTokens::new(loaded, Normalization::Later(Guard::Bert), lowercase)?;
+    let scanner = Scanner::Bert(Bert { ideographs: flag("handle_chinese_chars")? });
+    Ok(Native { name: "bert", added, scanner, pieces: PieceTokenizer::Bert { lowercase } })
+}
+
+fn words(loaded: &Loaded, model: &Unigram) -> Result<Native, String> {
+    let mark = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+    let sequence = json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, mark]});
+    let precompiled = &loaded.normalizer;
+    let known = precompiled["type"] == "Precompiled"
+        && precompiled
+            .as_object()
+            .is_some_and(|object| object.keys().all(|k| k == "type" || k == "precompiled_charsmap"));
+    if !known || loaded.pre_tokenizer != sequence {
+        return Err("its normaliser and pre-tokeniser are not T5's".to_owned());
+    }
+    let space = crate::piece::normalized(loaded, " ").map_err(|e| e.to_string())?;
+    if space.is_empty() || !space.chars().all(char::is_whitespace) {
+        return Err("its normaliser does not keep spaces as whitespace".to_owned());
+    }
+    let identity = |code: u8| {
+        let text = char::from(code).to_string();
+        crate::piece::normalized(loaded, &text).is_ok_and(|same| same == text)
+    };
+    let ascii = (b'!'..=b'~').all(identity);
+    let added = AddedTokens::new(loaded, Normalization::Later(Guard::Forbid), false)?;
+    let scanner = Scanner::Words(Words { beside: beside_space() });
+    Ok(Native {
+        name: "words",
+        added,
+        scanner,
+        pieces: PieceTokenizer::Words { ascii, model: crate::piece::Unigram::new(model).map(Box::new) },
+    })
+}
+
+fn metaspace(loaded: &Loaded) -> Result<Native, String> {
+    let replace = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
+    let prepended = json!({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, replace]});
+    let scheme = |name: &str| json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": name, "split": false});
+    let (normalization, prepend) = if loaded.normalizer == prepended && loaded.pre_tokenizer.is_null() {
+        (Normalization::Later(Guard::Spaces), Prepend::Blindly)
+    } else if loaded.normalizer.is_null() {
+        let schemes = [("always", Prepend::Always), ("first", Prepend::First), ("never", Prepend::Never)];
+        let found = schemes.into_iter().find(|(name, _)| loaded.pre_tokenizer == scheme(name));
+        let (_, prepend) = found.ok_or("its pre-tokeniser is not Metaspace without a split")?;
+        (Normalization::None, prepend)
+    } else {
+        return Err("its normaliser is not Llama's".to_owned());
+    };
+    safe_before_mark(loaded)?;
+    let added = AddedTokens::new(loaded, normalization, false)?;
+    Ok(Native {
+        name: "metaspace",
+        added,
+        scanner: Scanner::Metaspace(Metaspace { prepend }),
+        pieces: PieceTokenizer::Metaspace,
+    })
+}
+
+/// The condition of the safe split (see [`super::metaspace`]).
+fn safe_before_mark(loaded: &Loaded) -> Result<(), String> {
+    let ModelWrapper::BPE(model) = loaded.inner.get_model() else {
+        return Err("its model is not BPE".to_owned());
+    };
+    if model.ignore_merges {
+        return Err("its model looks whole rows up in the vocabulary (ignore_merges)".to_owned());
+    }
+    if model.token_to_id("▁").is_none() {
+        return Err("▁ is no entry of its vocabulary".to_owned());
+    }
+    let crosses = |token: &str| token.trim_start_matches('▁').contains('▁');
+    match model.get_vocab().keys().find(|token| crosses(token)) {
+        Some(token) => Err(format!("entry {token:?} of its vocabulary crosses a word border")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,157 @@
+//! A loaded tokenizer and the path chosen for it.
+
+use crate::cut::{Native, recognise};
+use crate::error::{Error, Result};
+use crate::piece::PieceTokenizer;
+use crate::tokenizer::{Loaded, guarded};
+
+/// Which path a scan takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Path {
+    /// The fastest that is proved for the tokenizer.
+    #[default]
+    Auto,
+    /// Every row through the whole of the crate.
+    Row,
+    /// The crate's splitting, a table, the crate's model.
+    Generic,
+    /// A native scanner.
+    Native,
+}
+
+impl std::str::FromStr for Path {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Ok(match name {
+            "auto" => Self::Auto,
+            "row" => Self::Row,
+            "generic" => Self::Generic,
+            "native" => Self::Native,
+            _ => {
+                let reason = format!("unknown path {name:?}; there are auto, row, generic and native");
+                return Err(Error::Usage { reason });
+            }
+        })
+    }
+}
+
+/// How a tokenizer is used.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineOptions {
+    /// Count the tokens that the post-processor adds to each row.
+    pub add_special_tokens: bool,
+    /// Truncate as the file says.
+    pub truncation: bool,
+    /// The path to take.
+    pub path: Path,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { add_special_tokens: true, truncation: false, path: Path::Auto }
+    }
+}
+
+/// How rows are cut.
+#[derive(Debug)]
+pub enum Cutter {
+    /// Not at all.
+    Row,
+    /// By the crate.
+    Generic,
+    /// By a native scanner.
+    Native(Box<Native>),
+}
+
+/// A tokenizer ready to count with; immutable, shared by all workers.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) loaded: Loaded,
+    pub(crate) cutter: Cutter,
+    pub(crate) add_special_tokens: bool,
+    specials: [Option<Vec<u32>>; 2],
+    reason: String,
+}
+
+impl Engine {
+    /// Loads a tokenizer.json and chooses its path.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the crate cannot load it, [`Error::Path`] if a forced path does not apply.
+    pub fn new(json: &[u8], options: EngineOptions) -> Result<Self> {
+        let mut loaded = Loaded::new(json, options.truncation)?;
+        let specials = [false, true].map(|pair| loaded.row_specials(pair, options.add_special_tokens));
+        let (cutter, reason) = guarded(|| choose(&loaded, options, specials[0].is_some()))?;
+        if !matches!(cutter, Cutter::Row) {
+            loaded.disable_cache();
+        }
+        Ok(Self { loaded, cutter, add_special_tokens: options.add_special_tokens, specials, reason })
+    }
+
+    /// The tokenizer.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// The path, such as `native:gpt2`, `generic` or `row`.
+    pub fn path(&self) -> String {
+        match &self.cutter {
+            Cutter::Row => "row".to_owned(),
+            Cutter::Generic => "generic".to_owned(),
+            Cutter::Native(native) => format!("native:{}", native.name),
+        }
+    }
+
+    /// Why this path.
+    pub fn path_reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The ids of a text, or of a pair, through the whole of the crate.
+    ///
+    /// # Errors
+    /// [`Error::Text`] with what the crate says, [`Error::Panic`] if it panics.
+    pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Vec<u32>> {
+        let encoding = guarded(|| self.loaded.encode(text, pair, self.add_special_tokens))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Ids added to each row or pair; `None` if the post-processor does more than add.
+    pub(crate) fn row_specials(&self, pair: bool) -> Option<&[u32]> {
+        self.specials[usize::from(pair)].as_deref()
+    }
+
+    /// How the pieces in the table become ids.
+    pub(crate) fn piece_tokenizer(&self) -> &PieceTokenizer {
+        match &self.cutter {
+            Cutter::Native(native) => &native.pieces,
+            _ => &PieceTokenizer::Model,
+        }
+    }
+}
+
+fn choose(loaded: &Loaded, options: EngineOptions, constant_specials: bool) -> Result<(Cutter, String)> {
+    let row_only = if options.truncation && loaded.has_truncation {
+        Some("truncation was asked for")
+    } else if loaded.is_random() {
+        Some("its model draws lots (dropout or sampling)")
+    } else if constant_specials {
+        None
+    } else {
+        Some("its post-processor does more than add tokens to a row")
+    };
+    let refuse = |path: &str, reason: &str| Err(Error::Path { path: path.to_owned(), reason: reason.to_owned() });
+    match (options.path, row_only) {
+        (Path::Row, _) => Ok((Cutter::Row, "asked for".to_owned())),
+        (Path::Generic, Some(reason)) => refuse("generic", reason),
+        (Path::Native, Some(reason)) => refuse("native", reason),
+        (Path::Auto, Some(reason)) => Ok((Cutter::Row, reason.to_owned())),
+        (Path::Generic, None) => Ok((Cutter::Generic, "asked for".to_owned())),
+        (path, None) => match recognise(loaded) {
+            Ok(native) => Ok((Cutter::Native(Box::new(native)), "its pipeline is recognised".to_owned())),
+            Err(reason) if path == Path::Native => refuse("native", &reason),
+            Err(reason) => Ok((Cutter::Generic, reason)),
+        },
+    }
+}

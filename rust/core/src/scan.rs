@@ -1,0 +1,272 @@
+//! Worker threads fed with columns; the result does not depend on their number or order.
+//!
+//! The threads are this scan's own, share nothing but the queue, and are never joined while busy: a cancelled scan
+//! returns at once and its workers leave after the row they are at.
+
+mod work;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+
+use crate::column::{Column, InvalidUtf8, resolve};
+use crate::counter::{Counter, RawCounts};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::queue::Queue;
+use crate::tokenizer::guarded;
+use work::{Values, Work};
+
+/// Text handed to a worker at a time, about.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Piece table of a worker unless the caller bounds memory.
+const TABLE_BYTES: usize = 96 << 20;
+
+/// How to scan.
+#[derive(Debug, Clone)]
+pub struct ScanOptions {
+    /// Paths of the columns to count.
+    pub columns: Vec<String>,
+    /// Exactly two columns, encoded as pairs.
+    pub pair: bool,
+    /// Worker threads.
+    pub threads: usize,
+    /// Bound, in bytes, for the piece tables of all workers and the queue together.
+    pub memory: Option<usize>,
+    /// What to do with texts that are not UTF-8.
+    pub invalid_utf8: InvalidUtf8,
+}
+
+/// How far a scan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows done.
+    pub rows: u64,
+    /// Bytes of text done.
+    pub text_bytes: u64,
+}
+
+/// A batch on its way into the queue.
+#[derive(Debug)]
+pub struct Push {
+    pending: std::collections::VecDeque<(Work, usize)>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    engine: Arc<Engine>,
+    queue: Queue<Work>,
+    invalid_utf8: InvalidUtf8,
+    cancelled: AtomicBool,
+    rows: AtomicU64,
+    text_bytes: AtomicU64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    running: usize,
+    counts: RawCounts,
+    /// The error of the earliest work item, so that the same input gives the same error.
+    error: Option<(u64, Error)>,
+}
+
+/// A scan under way.
+#[derive(Debug)]
+pub struct Scan {
+    shared: Arc<Shared>,
+    options: ScanOptions,
+    sequence: AtomicU64,
+    process: u32,
+}
+
+impl Scan {
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for options that contradict each other or threads that the system refuses.
+    pub fn start(engine: Arc<Engine>, options: ScanOptions) -> Result<Self> {
+        check(&options)?;
+        let memory = options.memory.map_or(TABLE_BYTES, |memory| memory / (options.threads + 1));
+        let shared = Arc::new(Shared {
+            engine,
+            queue: Queue::new((2 * options.threads * CHUNK_BYTES).min(memory.max(CHUNK_BYTES))),
+            invalid_utf8: options.invalid_utf8,
+            cancelled: AtomicBool::new(false),
+            rows: AtomicU64::new(0),
+            text_bytes: AtomicU64::new(0),
+            state: Mutex::new(State { running: options.threads, counts: RawCounts::default(), error: None }),
+            changed: Condvar::new(),
+        });
+        let scan = Self { shared, options, sequence: AtomicU64::new(0), process: std::process::id() };
+        for index in 0..scan.options.threads {
+            let shared = Arc::clone(&scan.shared);
+            let spawned = std::thread::Builder::new().name(format!("prunus-{index}")).spawn(move || shared.run(memory));
+            if let Err(error) = spawned {
+                return Err(Error::Usage { reason: format!("cannot start {} threads: {error}", scan.options.threads) });
+            }
+        }
+        Ok(scan)
+    }
+
+    /// Prepares a batch: finds its columns and divides it among workers.
+    ///
+    /// # Errors
+    /// [`Error::MissingColumn`], [`Error::ColumnType`], or the first error of a worker.
+    pub fn prepare(&self, batch: &RecordBatch, origin: &str, first_row: u64) -> Result<Push> {
+        self.check_process()?;
+        let columns: Vec<Column> =
+            self.options.columns.iter().map(|path| resolve(batch, path, origin)).collect::<Result<_>>()?;
+        let origin: Arc<str> = origin.into();
+        let values = if self.options.pair { vec![Values::pair(columns, &origin)?] } else { Values::each(columns) };
+        let mut pending = std::collections::VecDeque::new();
+        for values in values {
+            for (values, bytes) in values.chunks(CHUNK_BYTES) {
+                let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+                pending.push_back((Work { sequence, values, origin: Arc::clone(&origin), first_row }, bytes));
+            }
+        }
+        Ok(Push { pending })
+    }
+
+    /// Moves as much of a prepared batch into the queue as fits within `patience`; true when all of it is in.
+    ///
+    /// # Errors
+    /// The first error of a worker, or [`Error::Cancelled`].
+    pub fn push(&self, push: &mut Push, patience: Duration) -> Result<bool> {
+        while let Some((work, bytes)) = push.pending.pop_front() {
+            if let Err(work) = self.shared.queue.push(work, bytes, patience) {
+                self.shared.failure()?;
+                push.pending.push_front((work, bytes));
+                return Ok(false);
+            }
+        }
+        self.shared.failure().map(|()| true)
+    }
+
+    /// No more batches come.
+    pub fn close(&self) {
+        self.shared.queue.close();
+    }
+
+    /// Waits up to `patience` for the workers; the counts once all are done.
+    ///
+    /// # Errors
+    /// The first error of a worker, or [`Error::Cancelled`].
+    pub fn wait(&self, patience: Duration) -> Result<Option<RawCounts>> {
+        self.check_process()?;
+        let busy = |state: &mut State| state.running > 0 && state.error.is_none();
+        let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), patience, busy);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, error)) = &state.error {
+            return Err(error.clone());
+        }
+        if self.shared.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        Ok((state.running == 0).then(|| std::mem::take(&mut state.counts)))
+    }
+
+    /// How far the workers are.
+    pub fn progress(&self) -> Progress {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Progress { rows: load(&self.shared.rows), text_bytes: load(&self.shared.text_bytes) }
+    }
+
+    /// Gives the scan up; returns at once.
+    pub fn cancel(&self) {
+        self.shared.stop();
+    }
+
+    fn check_process(&self) -> Result<()> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        let reason = "a scan cannot go on in a forked process: its threads stayed in the parent".to_owned();
+        Err(Error::Usage { reason })
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            self.shared.stop();
+        }
+    }
+}
+
+fn check(options: &ScanOptions) -> Result<()> {
+    let reason = if options.threads == 0 {
+        "a scan needs at least one thread"
+    } else if options.columns.is_empty() {
+        "a scan needs at least one column"
+    } else if options.pair && options.columns.len() != 2 {
+        "a pair needs exactly two columns"
+    } else {
+        return Ok(());
+    };
+    Err(Error::Usage { reason: reason.to_owned() })
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.queue.abandon();
+        self.changed.notify_all();
+    }
+
+    fn failure(&self) -> Result<()> {
+        if let Some((_, error)) = &self.lock().error {
+            return Err(error.clone());
+        }
+        if self.cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    /// The life of a worker.
+    fn run(&self, memory: usize) {
+        let mut counter = Counter::new(Arc::clone(&self.engine), memory);
+        let mut outcome = Ok(());
+        let mut sequence = u64::MAX;
+        while let Some(work) = self.queue.pop() {
+            sequence = work.sequence;
+            let before = (counter.counts.rows, counter.counts.text_bytes);
+            outcome = guarded(|| work.count(&mut counter, self.invalid_utf8, &self.cancelled));
+            self.rows.fetch_add(counter.counts.rows - before.0, Ordering::Relaxed);
+            self.text_bytes.fetch_add(counter.counts.text_bytes - before.1, Ordering::Relaxed);
+            if outcome.is_err() || self.cancelled.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        let counts = outcome.and_then(|()| {
+            if self.cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { guarded(|| counter.finish()) }
+        });
+        self.deliver(counts, sequence);
+    }
+
+    fn deliver(&self, counts: Result<RawCounts>, sequence: u64) {
+        let failed = counts.is_err();
+        let mut state = self.lock();
+        state.running -= 1;
+        match counts {
+            Ok(counts) => state.counts.merge(&counts),
+            Err(Error::Cancelled) => {}
+            Err(error) => {
+                if state.error.as_ref().is_none_or(|(earlier, _)| sequence < *earlier) {
+                    state.error = Some((sequence, error));
+                }
+            }
+        }
+        drop(state);
+        if failed {
+            self.queue.abandon();
+        }
+        self.changed.notify_all();
+    }
+}

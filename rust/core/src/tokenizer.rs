@@ -1,0 +1,160 @@
+//! tokenizer.json made ready: truncation and padding off, fingerprint, special tokens of a row.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokenizers::{Encoding, Model, ModelWrapper, Tokenizer};
+
+use crate::error::{Error, Result};
+
+/// Runs code of the library; a panic inside it becomes an error.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        Err(Error::Panic { reason: text.unwrap_or_else(|| "no message".to_owned()) })
+    })
+}
+
+/// A tokenizer as the crate loaded it, and what its file said.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The crate's object; truncates only if that was asked for, never pads.
+    pub inner: Tokenizer,
+    /// sha256, in hex, of the crate's own serialisation without truncation and padding.
+    pub fingerprint: String,
+    /// Largest id + 1 over vocabulary and added tokens.
+    pub size: u32,
+    /// The file truncates.
+    pub has_truncation: bool,
+    /// The file pads.
+    pub has_padding: bool,
+    /// The crate's canonical form of the normaliser; `Null` if there is none.
+    pub normalizer: Value,
+    /// The crate's canonical form of the pre-tokeniser; `Null` if there is none.
+    pub pre_tokenizer: Value,
+}
+
+/// The fingerprint of a tokenizer.json.
+///
+/// # Errors
+/// [`Error::Tokenizer`] if the crate cannot load it.
+pub fn fingerprint(json: &[u8]) -> Result<String> {
+    Ok(Loaded::new(json, false)?.fingerprint)
+}
+
+fn tokenizer_error(reason: &impl ToString) -> Error {
+    Error::Tokenizer { reason: reason.to_string() }
+}
+
+impl Loaded {
+    /// Loads a tokenizer.json; `truncate` keeps the truncation that the file asks for.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the crate cannot load it.
+    pub fn new(json: &[u8], truncate: bool) -> Result<Self> {
+        guarded(|| Self::load(json, truncate))
+    }
+
+    fn load(json: &[u8], truncate: bool) -> Result<Self> {
+        let mut inner: Tokenizer = serde_json::from_slice(json).map_err(|e| tokenizer_error(&e))?;
+        let truncation = inner.get_truncation().cloned();
+        let has_padding = inner.get_padding().is_some();
+        inner.with_truncation(None).map_err(|e| tokenizer_error(&e))?;
+        inner.with_padding(None);
+        let canonical = inner.to_string(false).map_err(|e| tokenizer_error(&e))?;
+        let digest = Sha256::digest(canonical.as_bytes());
+        let has_truncation = truncation.is_some();
+        if truncate {
+            inner.with_truncation(truncation).map_err(|e| tokenizer_error(&e))?;
+        }
+        Ok(Self {
+            fingerprint: digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
+            size: size(&inner),
+            has_truncation,
+            has_padding,
+            normalizer: serde_json::to_value(inner.get_normalizer()).map_err(|e| tokenizer_error(&e))?,
+            pre_tokenizer: serde_json::to_value(inner.get_pre_tokenizer()).map_err(|e| tokenizer_error(&e))?,
+            inner,
+        })
+    }
+
+    /// Switches the model's own cache off: every piece reaches it once, and the cache is one lock for all threads.
+    pub fn disable_cache(&mut self) {
+        let mut model = self.inner.get_model().clone();
+        model.resize_cache(0);
+        self.inner.with_model(model);
+    }
+
+    /// The model draws lots (BPE dropout, Unigram sampling), so that equal pieces need not give equal ids.
+    pub fn is_random(&self) -> bool {
+        match self.inner.get_model() {
+            ModelWrapper::BPE(model) => model.dropout.is_some_and(|p| p > 0.0),
+            ModelWrapper::Unigram(model) => model.alpha.is_some_and(|alpha| alpha != 0.0),
+            _ => false,
+        }
+    }
+
+    /// All ids with their content, ascending; an added token goes before a vocabulary entry of the same id.
+    pub fn vocabulary(&self) -> Vec<(u32, String)> {
+        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
+        let model = self.inner.get_model();
+        (0..self.size)
+            .filter_map(|id| {
+                let content = added.get(&id).map(|token| token.content.clone());
+                content.or_else(|| model.id_to_token(id)).map(|content| (id, content))
+            })
+            .collect()
+    }
+
+    /// The ids of a text, or of a pair, through the whole of the crate.
+    ///
+    /// # Errors
+    /// [`Error::Text`] with what the crate says.
+    pub fn encode(&self, text: &str, pair: Option<&str>, add_special_tokens: bool) -> Result<Encoding> {
+        let encoded = match pair {
+            None => self.inner.encode_fast(text, add_special_tokens),
+            Some(pair) => self.inner.encode_fast((text, pair), add_special_tokens),
+        };
+        encoded.map_err(|e| Error::Text { reason: e.to_string() })
+    }
+
+    /// The ids that the post-processor adds to every row (or pair), if it does nothing else; else `None`.
+    ///
+    /// Found by giving it rows of one impossible id: it must come back exactly once for each sequence, in order.
+    pub fn row_specials(&self, pair: bool, add_special_tokens: bool) -> Option<Vec<u32>> {
+        guarded(|| Ok(self.probe_specials(pair, add_special_tokens))).ok().flatten()
+    }
+
+    fn probe_specials(&self, pair: bool, add_special_tokens: bool) -> Option<Vec<u32>> {
+        let process = |lengths: [usize; 2]| {
+            let marked = |mark: u32, length: usize| {
+                Encoding::from_tokens(vec![tokenizers::Token::new(mark, String::new(), (0, 0)); length], 0)
+            };
+            let second = pair.then(|| marked(u32::MAX - 1, lengths[1]));
+            let encoding = self.inner.post_process(marked(u32::MAX, lengths[0]), second, add_special_tokens).ok()?;
+            let (marks, specials): (Vec<u32>, Vec<u32>) =
+                encoding.get_ids().iter().partition(|&&id| id >= u32::MAX - 1);
+            let mut expected = vec![u32::MAX; lengths[0]];
+            expected.extend(vec![u32::MAX - 1; if pair { lengths[1] } else { 0 }]);
+            (marks == expected).then_some(specials)
+        };
+        let specials = process([1, 1])?;
+        let constant = [[0, 0], [3, 2], [0, 1], [1, 0]].into_iter().all(|l| process(l).as_ref() == Some(&specials));
+        constant.then_some(specials)
+    }
+}
+
+fn size(inner: &Tokenizer) -> u32 {
+    let model = inner.get_model();
+    let listed = model.get_vocab().into_values().max().map_or(0, |id| id.saturating_add(1));
+    let counted = match model {
+        // A duplicated piece is listed once but keeps both ids.
+        ModelWrapper::Unigram(model) => u32::try_from(model.get_vocab_size()).unwrap_or(u32::MAX),
+        _ => 0,
+    };
+    let added = inner.get_added_vocabulary().get_added_tokens_decoder();
+    let added = added.keys().max().map_or(0, |id| id.saturating_add(1));
+    listed.max(counted).max(added)
+}

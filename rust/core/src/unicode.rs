@@ -1,0 +1,133 @@
+//! Character classes **as the pinned library sees them**.
+//!
+//! Its regular expressions run on Oniguruma, whose Unicode tables differ from current ones on thousands of code
+//! points, so the classes are read off that engine when they are first needed, never from another table.
+
+use std::sync::OnceLock;
+
+use tokenizers::utils::SysRegex;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// `\p{L}`
+pub const LETTER: u8 = 1;
+/// `\p{N}`
+pub const NUMBER: u8 = 2;
+/// `\s`
+pub const SPACE: u8 = 4;
+/// Everything else.
+pub const OTHER: u8 = 0;
+
+const BLOCK: usize = 256;
+const CODE_POINTS: u32 = 0x11_0000;
+
+/// One small value for each code point, in two stages.
+pub struct CharTable {
+    stage: Vec<u16>,
+    blocks: Vec<[u8; BLOCK]>,
+    ascii: [u8; 128],
+}
+
+impl CharTable {
+    /// The table of `value` over all code points.
+    pub fn build(value: impl Fn(u32) -> u8) -> Self {
+        let mut table = Self { stage: Vec::new(), blocks: Vec::new(), ascii: [0; 128] };
+        for first in (0..CODE_POINTS).step_by(BLOCK) {
+            let mut block = [0; BLOCK];
+            for (code, slot) in (first..).zip(block.iter_mut()) {
+                *slot = value(code);
+            }
+            let known = table.blocks.iter().rposition(|other| *other == block);
+            let index = known.unwrap_or_else(|| {
+                table.blocks.push(block);
+                table.blocks.len() - 1
+            });
+            table.stage.push(u16::try_from(index).unwrap_or(0)); // at most 4,352 blocks
+        }
+        table.ascii.copy_from_slice(&table.blocks[usize::from(table.stage[0])][..128]);
+        table
+    }
+
+    /// Value of a code point.
+    #[inline]
+    pub fn get(&self, code: u32) -> u8 {
+        let code = code as usize;
+        self.blocks[usize::from(self.stage[code / BLOCK])][code % BLOCK]
+    }
+
+    /// Value and length in bytes of the character that starts at `bytes[at]`; `bytes` is UTF-8.
+    #[inline]
+    pub fn at(&self, bytes: &[u8], at: usize) -> (u8, usize) {
+        let first = bytes[at];
+        if first < 0x80 {
+            return (self.ascii[usize::from(first)], 1);
+        }
+        let (code, length) = decode(bytes, at);
+        (self.get(code), length)
+    }
+}
+
+/// Code point and length of the character that starts at `bytes[at]`; `bytes` is UTF-8.
+#[inline]
+pub fn decode(bytes: &[u8], at: usize) -> (u32, usize) {
+    let first = u32::from(bytes[at]);
+    let tail = |offset: usize| bytes.get(at + offset).map_or(0, |&byte| u32::from(byte) & 0x3F);
+    match first {
+        0..0x80 => (first, 1),
+        0x80..0xE0 => (((first & 0x1F) << 6) | tail(1), 2),
+        0xE0..0xF0 => (((first & 0x0F) << 12) | (tail(1) << 6) | tail(2), 3),
+        _ => (((first & 0x07) << 18) | (tail(1) << 12) | (tail(2) << 6) | tail(3), 4),
+    }
+}
+
+/// Start of the character that ends just before `end`.
+#[inline]
+pub fn previous(bytes: &[u8], end: usize) -> usize {
+    let mut start = end - 1;
+    while start > 0 && bytes[start] & 0xC0 == 0x80 {
+        start -= 1;
+    }
+    start
+}
+
+/// Letters, numbers and whitespace of the library's regex engine; `None` if the engine cannot be asked.
+pub fn regex_classes() -> Option<&'static CharTable> {
+    static TABLE: OnceLock<Option<CharTable>> = OnceLock::new();
+    TABLE.get_or_init(probe_regex_classes).as_ref()
+}
+
+fn probe_regex_classes() -> Option<CharTable> {
+    let all: String = (0..CODE_POINTS).filter_map(char::from_u32).collect();
+    let mut classes = vec![OTHER; CODE_POINTS as usize];
+    for (pattern, class) in [(r"\p{L}+", LETTER), (r"\p{N}+", NUMBER), (r"\s+", SPACE)] {
+        let regex = SysRegex::new(pattern).ok()?;
+        for (start, end) in regex.find_iter(&all) {
+            for character in all[start..end].chars() {
+                if classes[character as usize] != OTHER {
+                    return None; // the scanners take the classes to be disjoint
+                }
+                classes[character as usize] = class;
+            }
+        }
+    }
+    Some(CharTable::build(|code| classes[code as usize]))
+}
+
+/// A space may follow this character without joining its grapheme.
+pub const ENDS: u8 = 1;
+/// This character may follow a space without joining its grapheme.
+pub const STARTS: u8 = 2;
+
+/// For each character whether it forms a grapheme of its own beside a space ([`ENDS`], [`STARTS`]).
+pub fn beside_space() -> &'static CharTable {
+    static TABLE: OnceLock<CharTable> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let two = |text: &str| text.graphemes(true).count() == 2;
+        CharTable::build(|code| match char::from_u32(code) {
+            // Rare planes are left unproved: no cut is made beside them.
+            Some(character) if code < 0x2_0000 => {
+                u8::from(two(&format!("{character} "))) * ENDS + u8::from(two(&format!(" {character}"))) * STARTS
+            }
+            _ => 0,
+        })
+    })
+}

@@ -1,0 +1,71 @@
+//! Native and generic paths against the crate, row by row, on tiny vocabularies that make rare cases frequent.
+
+mod pipelines;
+
+use std::sync::{Arc, LazyLock};
+
+use pipelines::{PIPELINES, text};
+use proptest::prelude::*;
+use prunus_core::{Counter, Engine, EngineOptions, Path};
+
+fn engine(json: &str, path: Path, special: bool) -> Arc<Engine> {
+    let options = EngineOptions { path, add_special_tokens: special, ..EngineOptions::default() };
+    Arc::new(Engine::new(json.as_bytes(), options).unwrap_or_else(|e| panic!("{e}\n{json}")))
+}
+
+fn counted(engine: &Arc<Engine>, rows: &[String], memory: usize) -> Vec<(u32, u64)> {
+    let mut counter = Counter::new(Arc::clone(engine), memory);
+    for row in rows {
+        counter.text(row, 1).unwrap_or_else(|e| panic!("{e}: {row:?}"));
+    }
+    counter.finish().unwrap_or_else(|e| panic!("{e}")).histogram.iter().collect()
+}
+
+fn expected(engine: &Engine, rows: &[String]) -> Vec<(u32, u64)> {
+    let mut counts = std::collections::BTreeMap::new();
+    for row in rows {
+        for id in engine.encode(row, None).unwrap_or_else(|e| panic!("{e}: {row:?}")) {
+            *counts.entry(id).or_insert(0) += 1;
+        }
+    }
+    counts.into_iter().collect()
+}
+
+#[test]
+fn every_pipeline_takes_the_path_it_should() {
+    for (name, path, json) in PIPELINES.iter() {
+        let engine = engine(json, Path::Auto, true);
+        assert_eq!(engine.path(), *path, "{name}: {}", engine.path_reason());
+    }
+}
+
+fn cases(default: u32) -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(default);
+    ProptestConfig { cases, ..ProptestConfig::default() }
+}
+
+/// The engines of each pipeline: whole rows first, then the paths to compare.
+static ENGINES: LazyLock<Vec<[Arc<Engine>; 3]>> = LazyLock::new(|| {
+    let paths = [Path::Row, Path::Auto, Path::Generic];
+    PIPELINES.iter().map(|(_, _, json)| paths.map(|path| engine(json, path, true))).collect()
+});
+
+/// Every path, with a roomy table and with one that is flushed in the middle of rows.
+fn agree(engines: &[Arc<Engine>; 3], rows: &[String]) {
+    let wanted = expected(&engines[0], rows);
+    for engine in engines {
+        for memory in [1 << 16, 200] {
+            assert_eq!(counted(engine, rows, memory), wanted, "path {} on {rows:?}", engine.path());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+    #[test]
+    fn all_paths_agree_with_the_crate(rows in proptest::collection::vec(text(), 1..4)) {
+        for engines in ENGINES.iter() {
+            agree(engines, &rows);
+        }
+    }
+}
