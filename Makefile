@@ -61,7 +61,7 @@ $(VENV)/.installed: $(VENV)/.tools pyproject.toml $(RUST) $(PLUGINS:%=plugins/%/
 	touch $@
 
 $(VENV)/.test-tools: $(VENV)/.tools pyproject.toml
-	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --group test
 	touch $@
 
 $(VENV)/.model: $(VENV)/.tools

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from prunus.remap import IdRemap
 from prunus.tokenizer.closure import close
 from prunus.tokenizer.document import TokenizerDocument
+from prunus.tokenizer.required import required
 from prunus.tokenizer.rewrite import rewrite
 from prunus.tokenizer.sidecars import chat_template_texts, sidecars_in
 
@@ -50,18 +51,12 @@ def test_corpus_gives_the_same_tokens_renumbered_and_the_same_text(pruned, texts
 def test_pruning_twice_is_pruning_once(pruned, name):
     small = pruned(name)
     fewer = set(small.remap.old_ids.tolist()[::2]) | {i for row in small.rows[::7] for i in row}
-    fewer |= {i for i in small.remap.old_ids.tolist() if i in required_ids(small.document)}
+    fewer |= required(small.document).keys() & set(small.remap.old_ids.tolist())
     fewer |= close(small.document, fewer).keys()
     again = rewrite(
         TokenizerDocument.load(small.out), IdRemap.of(small.remap.new_of(i) for i in fewer if i in small.remap)
     )
     assert again.to_bytes() == rewrite(small.document, IdRemap.of(fewer)).to_bytes()
-
-
-def required_ids(document):
-    from prunus.tokenizer.required import required
-
-    return required(document).keys()
 
 
 def test_keeping_everything_changes_nothing(shared_tokenizers, name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,8 @@ class _Version(argparse.Action):
         from prunus._engine import build_info
         from prunus.version import __version__
 
-        parser.exit(message=f"prunus {__version__} ({', '.join(f'{k} {v}' for k, v in build_info().items())})\n")
+        sys.stdout.write(f"prunus {__version__} ({', '.join(f'{k} {v}' for k, v in build_info().items())})\n")
+        parser.exit()
 
 
 def _scan(parser: argparse.ArgumentParser) -> None:
