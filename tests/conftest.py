@@ -52,7 +52,18 @@ def shared_corpora() -> Path:
 
 @pytest.fixture
 def tiny_bert(tmp_path: Path) -> Path:
-    """A folder with `model/`: a BERT checkpoint written without torch, 35 tokens, hidden size 8, tied MLM head."""
+    """A folder with `model/`, as `build_tiny_bert` makes it."""
+    return build_tiny_bert(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for a whole module, whose tests leave it as it is."""
+    return build_tiny_bert(tmp_path_factory.mktemp("tiny-bert"))
+
+
+def build_tiny_bert(folder: Path) -> Path:
+    """Writes `model/`: a BERT checkpoint written without torch, 35 tokens, hidden size 8, tied MLM head."""
     words = ["the", "cat", "sat", "mat", *(chr(c) for c in range(ord("a"), ord("z"))), "##s"]
     vocabulary = {t: i for i, t in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words])}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
@@ -62,7 +73,7 @@ def tiny_bert(tmp_path: Path) -> Path:
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
-    model = tmp_path / "model"
+    model = folder / "model"
     model.mkdir()
     tokenizer.save(str(model / "tokenizer.json"))
     rows = len(vocabulary)
@@ -75,4 +86,4 @@ def tiny_bert(tmp_path: Path) -> Path:
         "cls.predictions.bias": chance.normal(size=rows).astype(np.float32),
     }
     save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
-    return tmp_path
+    return folder

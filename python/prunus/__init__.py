@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from prunus.plugin.hookspecs import hookimpl
     from prunus.pruning import PruneReport, prune
     from prunus.remap import IdRemap
+    from prunus.reports.build import Report, report
     from prunus.scanning import Scanner, scan
     from prunus.selection import KeepSet, select
     from prunus.verification import VerifyReport, verify
@@ -62,6 +63,8 @@ _HOME = {
     "PruneReport": "prunus.pruning",
     "prune": "prunus.pruning",
     "IdRemap": "prunus.remap",
+    "Report": "prunus.reports.build",
+    "report": "prunus.reports.build",
     "Scanner": "prunus.scanning",
     "scan": "prunus.scanning",
     "KeepSet": "prunus.selection",
@@ -83,6 +86,7 @@ __all__ = [
     "ProtectedId",
     "PrunePlan",
     "PruneReport",
+    "Report",
     "Role",
     "ScanInfo",
     "Scanner",
@@ -97,6 +101,7 @@ __all__ = [
     "open_corpus",
     "plan",
     "prune",
+    "report",
     "scan",
     "select",
     "verify",

@@ -31,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     _plan(commands.add_parser("plan", help="show what pruning would do; a dry run"))
     _prune(commands.add_parser("prune", help="write a smaller model, verified"))
     _verify(commands.add_parser("verify", help="prove a pruned directory against its source"))
+    _report(commands.add_parser("report", help="show counts and pruned models as tables and plots"))
     _plugins(commands.add_parser("plugins", help="list the installed model families"))
     return parser
 
@@ -110,6 +111,14 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     _corpus_options(parser)
     parser.add_argument("--no-forward", action="store_true", help="do not compare forward passes")
     _tokenizer_from(parser)
+    _common(parser)
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    from prunus.cli.report import grammar
+
+    parser.set_defaults(run=_run("report"))
+    grammar(parser)
     _common(parser)
 
 
