@@ -32,7 +32,7 @@ def test_the_page_runs_and_is_a_plugin():
 
 
 def test_the_page_shows_the_template():
-    template = ROOT / "plugins" / "template"
+    template = ROOT / "python" / "prunus" / "plugin" / "template"
     spaceless = re.sub(r"\s+|#.*", "", code_blocks("python")[0])
     code = re.sub(r"\s+|#.*", "", (template / "prunus_template.py").read_text(encoding="utf-8"))
     assert spaceless[spaceless.index("BLOOM=") : spaceless.index("@hookimpl")] in code

@@ -165,3 +165,28 @@ print(json.dumps({record.distribution: record.status for record in plugin_report
     statuses = json.loads(run(code).stdout)
     expected = {"prunus-bert", "prunus-roberta", "prunus-t5", "prunus-gpt2"}
     assert {name: statuses.get(name) for name in expected} == dict.fromkeys(expected, "active")
+
+
+def test_tracing_tells_of_imports_hooks_and_failures(managed, capsys):
+    from importlib.metadata import distributions
+
+    lines = []
+    paths = [str(FOLDER / name) for name in ("hooks", "importerror")]
+    managed("hooks", "importerror")  # puts both on the path
+    points = [p for d in distributions(path=paths) for p in d.entry_points.select(group="prunus")]
+    manager = PluginManager(points, disabled=(), trace=lines.append)
+    manager.protected_ids(ProtectContext(Path(), {"model_type": "toy"}, {0: "a"}))
+    told = "\n".join(lines)
+    assert "toy_hooks imported in" in told
+    assert "prunus_families() ->" in told
+    assert "prunus_protected_ids(ProtectContext) -> [" in told
+    assert "is broken: ModuleNotFoundError" in told
+
+
+def test_the_command_traces(capsys):
+    from prunus.cli import main
+
+    assert main(["plugins", "--trace"]) == 0
+    said = capsys.readouterr()
+    assert "prunus-bert" in said.out
+    assert "imported in" in said.err

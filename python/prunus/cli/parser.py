@@ -33,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     _verify(commands.add_parser("verify", help="prove a pruned directory against its source"))
     _report(commands.add_parser("report", help="show counts and pruned models as tables and plots"))
     _plugins(commands.add_parser("plugins", help="list the installed model families"))
+    _new_family(commands.add_parser("new-family", help="write a working plugin package to start a family from"))
     return parser
 
 
@@ -124,7 +125,18 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 def _plugins(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run("plugins"))
+    parser.add_argument(
+        "--trace", action="store_true", help="say what is imported, how long it takes, what hooks return"
+    )
     parser.add_argument("--json", action="store_true", help="machine-readable result on standard output")
+
+
+def _new_family(parser: argparse.ArgumentParser) -> None:
+    from prunus.cli.new_family import grammar
+
+    parser.set_defaults(run=_run("new_family"))
+    grammar(parser)
+    _common(parser)
 
 
 def _corpus_options(parser: argparse.ArgumentParser) -> None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def run(parsed: argparse.Namespace) -> int:
     """Lists plugins, their versions, families and state."""
-    from prunus.plugin.manager import plugin_report
+    from prunus.plugin.manager import PluginManager, plugin_report
 
-    records = plugin_report()
+    records = PluginManager(trace=_traced).report() if parsed.trace else plugin_report()
     if parsed.json:
         show([asdict(record) for record in records])
         return 0
@@ -29,6 +29,11 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _traced(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
 def _line(record: PluginRecord) -> str:
     families = "; ".join(f"{family}: {', '.join(types)}" for family, types in record.families.items())
-    return f"{record.distribution} {record.version} ({record.name}): {record.status}\n  {families}\n"
+    hooks = ", ".join(record.hooks) or "none"
+    return f"{record.distribution} {record.version} ({record.name}): {record.status}\n  {families}\n  hooks: {hooks}\n"

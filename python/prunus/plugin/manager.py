@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+import time
 import warnings
 from dataclasses import replace
 from functools import cache
@@ -18,11 +20,12 @@ from prunus.plugin.family import Check, ProtectedId
 from prunus.plugin.records import PluginRecord, PluginWarning, check_family
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from prunus.plugin.family import ModelFamily, ProtectContext, VerifyContext
 
 DISABLE_VARIABLE = "PRUNUS_DISABLE_PLUGINS"
+TRACE_VARIABLE = "PRUNUS_TRACE_PLUGINS"
 
 
 class PluginManager:
@@ -33,9 +36,17 @@ class PluginManager:
     Args:
         points: Entry points to load; those of the group `prunus` of all installed distributions if None.
         disabled: Names of plugins or distributions to leave alone; those of `PRUNUS_DISABLE_PLUGINS` if None.
+        trace: Told in one line of each plugin that is loaded and each hook that is called; if None, standard error is
+            told where `PRUNUS_TRACE_PLUGINS` is set.
     """
 
-    def __init__(self, points: Iterable[EntryPoint] | None = None, disabled: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        points: Iterable[EntryPoint] | None = None,
+        disabled: Iterable[str] | None = None,
+        trace: Callable[[str], object] | None = None,
+    ) -> None:
+        self._trace = trace or (_to_stderr if os.environ.get(TRACE_VARIABLE) else lambda _: None)
         self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
         self._records: dict[str, PluginRecord] = {}
@@ -107,16 +118,21 @@ class PluginManager:
         if {_normal(point.name), _normal(record.distribution)} & left_out:
             self._records[key] = record
             return
+        clock = time.perf_counter()
         try:
-            self._add(point.load(), key, replace(record, status="active"))
+            plugin = point.load()
+            self._trace(f"{record.label}: {point.value} imported in {(time.perf_counter() - clock) * 1000:.1f} ms")
+            self._add(plugin, key, replace(record, status="active"))
         except Exception as error:  # noqa: BLE001 - whatever a stranger's module raises must not stop the others
             self._records[key] = replace(record, status=f"broken: {_cause(error)}")
+            self._trace(f"{record.label}: {point.value} is broken: {_cause(error)}")
 
     def _add(self, plugin: object, key: str, record: PluginRecord) -> None:
         try:
             self._pluggy.register(plugin, key)
             hooks = self._hooks(plugin)
             families = tuple(check_family(f) for f in self._call_one(plugin, "prunus_families"))
+            self._trace(f"{record.label}: prunus_families() -> {', '.join(f.name for f in families) or 'none'}")
             _no_double_claims(families)
         except BaseException:
             if self._pluggy.has_plugin(key):
@@ -150,6 +166,7 @@ class PluginManager:
                 raise
             except Exception as error:
                 raise PluginError(f"{hook} of {label} failed: {_cause(error)}", hint="Tell its author.") from error
+            self._trace(f"{label}: {hook}({type(context).__name__}) -> {list(found)}")
             strange = [item for item in found if not isinstance(item, kind)]
             if strange:
                 raise PluginError(f"{hook} of {label} returned {strange[0]!r}, not a {kind.__name__}")
@@ -160,7 +177,7 @@ class PluginManager:
         installed = ", ".join(sorted(family.name for family in self.families())) or "none"
         message = f"no family claims model type {model_type!r}; installed families: {installed}"
         known = 'Install the known ones with pip install "prunus[families]"'
-        hint = f"{known}, or write one: docs/plugins.md, starting from plugins/template."
+        hint = f"{known}, or write one: prunus new-family NAME makes a working package (docs/plugins.md)."
         disabled = [record.label for record in self._records.values() if record.status == "disabled"]
         if disabled:
             message += f"; left alone by {DISABLE_VARIABLE}: {', '.join(disabled)}"
@@ -244,6 +261,10 @@ def _distribution(point: EntryPoint) -> str:
 
 def _disabled() -> list[str]:
     return [name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",") if name.strip()]
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(f"prunus: {line}\n")
 
 
 def _normal(name: str) -> str:
