@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -38,7 +39,7 @@ def new_family(name: str, out: str | Path | None = None) -> Path:
         hint = "Use lower-case letters and digits, words joined by hyphens, such as my-model."
         raise UsageError(f"{name!r} is no name for a family", hint=hint)
     target = Path(out or f"prunus-{name}")
-    if target.exists():
+    if os.path.lexists(target):
         raise OutputError(f"{target}: exists already", hint="Name another directory with -o.")
     if not target.absolute().parent.is_dir():
         raise OutputError(f"{target.absolute().parent}: no such directory", hint="Create it first.")
