@@ -8,27 +8,32 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from prunus.cli.parser import build_parser
+from prunus.cli.settings import with_settings
 from prunus.errors import PrunusError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+VERBOSE = ("-v", "--verbose")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    parsed = build_parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        parser = build_parser()
+        words = with_settings(parser, words)
+        parsed = parser.parse_args(words)
         code: int = parsed.run(parsed)
         sys.stdout.flush()
     except PrunusError as error:
-        return _report(error, parsed)
+        return _report(error, words)
     except KeyboardInterrupt:
         sys.stderr.write("\nprunus: interrupted; nothing half-written was left behind\n")
         return INTERRUPTED
@@ -38,9 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _report(error: PrunusError, parsed: argparse.Namespace) -> int:
-    if getattr(parsed, "json", False):
+def _report(error: PrunusError, words: Sequence[str]) -> int:
+    """Says what is wrong; by the words of the command line, since the error may be in parsing them."""
+    if "--json" in words:
         values = {"error": error.slug, "message": error.message, "hint": error.hint, "details": error.details}
         sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
-    sys.stderr.write(f"prunus: {error}\n")
+    if any(word in VERBOSE for word in words):
+        traceback.print_exception(type(error), error, error.__traceback__)
+    sys.stderr.write(f"{_named()} {error}\n")
     return error.exit_code
+
+
+def _named() -> str:
+    """The program's name before an error, red on a terminal that wants colour (see no-color.org)."""
+    wanted = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return "\x1b[1;31mprunus:\x1b[0m" if wanted else "prunus:"

@@ -7,6 +7,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from prunus.cli.arguments import Parser
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,10 +23,11 @@ EPILOGUE = "exit codes: 0 done, 1 an error, 2 wrong usage, 3 a check failed, 130
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; `parsed.run(parsed)` runs the chosen one."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="prunus", description=DESCRIPTION, epilog=EPILOGUE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action=_Version)
+    parser.add_argument("--config", metavar="FILE", help="options by command, instead of ./prunus.toml")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _scan(commands.add_parser("scan", help="count every token id of a corpus, exactly"))
     _merge(commands.add_parser("merge", help="add counts of the same tokenizer"))
@@ -33,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _verify(commands.add_parser("verify", help="prove a pruned directory against its source"))
     _report(commands.add_parser("report", help="show counts and pruned models as tables and plots"))
     _plugins(commands.add_parser("plugins", help="list the installed model families"))
+    _completion(commands.add_parser("completion", help="write what a shell needs to complete prunus"))
     _new_family(commands.add_parser("new-family", help="write a working plugin package to start a family from"))
     return parser
 
@@ -96,6 +100,7 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run("prune"))
     parser.add_argument("model", metavar="MODEL", help="a Hugging Face model directory; only ever read")
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="the directory to write; must not exist")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="show the plan; write nothing")
     parser.add_argument("--plan", metavar="FILE", help="carry out a plan that `prunus plan -o` wrote")
     _selection(parser)
     _surgery(parser)
@@ -139,6 +144,13 @@ def _new_family(parser: argparse.ArgumentParser) -> None:
     _common(parser)
 
 
+def _completion(parser: argparse.ArgumentParser) -> None:
+    from prunus.cli.completion import grammar
+
+    parser.set_defaults(run=_run("completion"))
+    grammar(parser)
+
+
 def _corpus_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("corpus")
     group.add_argument("--column", action="append", metavar="C", help="text column, dotted if nested; may be repeated")
@@ -178,3 +190,4 @@ def _tokenizer_from(parser: argparse.ArgumentParser) -> None:
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="machine-readable result on standard output")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+    parser.add_argument("-v", "--verbose", action="store_true", help="with an error, where it was raised")

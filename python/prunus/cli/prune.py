@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from prunus.cli.inputs import say, selected, show
 from prunus.errors import UsageError
+from prunus.selection import KeepSet
 
 if TYPE_CHECKING:
     import argparse
 
     from prunus.planned import PrunePlan
-    from prunus.selection import KeepSet
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -20,6 +20,8 @@ def run(parsed: argparse.Namespace) -> int:
     from prunus.pruning import prune
 
     Staging(parsed.out, parsed.model).check()
+    if parsed.dry_run:
+        return _show_plan(parsed)
     report = prune(
         parsed.model,
         _keep(parsed),
@@ -36,6 +38,20 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.json:
         show(report.to_dict())
     say(parsed, report)
+    return 0
+
+
+def _show_plan(parsed: argparse.Namespace) -> int:
+    """The plan that would be carried out, as `prunus plan` shows it."""
+    keep = _keep(parsed)
+    if isinstance(keep, KeepSet):
+        from prunus.cli.plan import planned
+
+        keep = planned(parsed, keep)
+    if parsed.json:
+        show(keep.to_dict(tokens=False))
+    say(parsed, keep)
+    say(parsed, f"\na dry run: {parsed.out} was not written")
     return 0
 
 

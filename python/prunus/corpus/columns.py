@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.types as pt
 
 from prunus.errors import ColumnError
+from prunus.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,10 +135,9 @@ def _holds_ids(kind: pa.DataType) -> bool:
 def _check(schema: pa.Schema, column: str, where: str) -> None:
     names = names_of(schema, column)
     if not names:
-        near = get_close_matches(column, list(_names(schema)), n=1)
         raise ColumnError(
             f"{where}: no column {column!r}; its columns: {_listed(schema)}",
-            hint=f"Did you mean {near[0]!r}?" if near else "Name one of these; a field inside a struct as outer.inner.",
+            hint=did_you_mean(column, _names(schema)) or "Name one of these; a field inside a struct as outer.inner.",
             column=column,
             file=where,
         )

@@ -18,6 +18,7 @@ from prunus.errors import FamilyError, PluginError, PrunusError
 from prunus.plugin import hookspecs
 from prunus.plugin.family import Check, ProtectedId
 from prunus.plugin.records import PluginRecord, PluginWarning, check_family
+from prunus.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -176,8 +177,8 @@ class PluginManager:
     def _nobody(self, model_type: str) -> PrunusError:
         installed = ", ".join(sorted(family.name for family in self.families())) or "none"
         message = f"no family claims model type {model_type!r}; installed families: {installed}"
-        known = 'Install the known ones with pip install "prunus[families]"'
-        hint = f"{known}, or write one: prunus new-family NAME makes a working package (docs/plugins.md)."
+        known = f'{did_you_mean(model_type, self._claims)} Install the known ones with pip install "prunus[families]"'
+        hint = f"{known.strip()}, or write one: prunus new-family NAME makes a working package (docs/plugins.md)."
         disabled = [record.label for record in self._records.values() if record.status == "disabled"]
         if disabled:
             message += f"; left alone by {DISABLE_VARIABLE}: {', '.join(disabled)}"
