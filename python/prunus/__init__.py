@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from prunus.reports.build import Report, report
     from prunus.scanning import Scanner, scan
     from prunus.selection import KeepSet, select
+    from prunus.training.session import FineTuning, fine_tuning
+    from prunus.training.used import UsedIds, used_ids
     from prunus.verification import VerifyReport, verify
     from prunus.version import __version__
 
@@ -69,6 +71,10 @@ _HOME = {
     "scan": "prunus.scanning",
     "KeepSet": "prunus.selection",
     "select": "prunus.selection",
+    "FineTuning": "prunus.training.session",
+    "fine_tuning": "prunus.training.session",
+    "UsedIds": "prunus.training.used",
+    "used_ids": "prunus.training.used",
     "VerifyReport": "prunus.verification",
     "verify": "prunus.verification",
     "__version__": "prunus.version",
@@ -76,6 +82,7 @@ _HOME = {
 
 __all__ = [
     "Check",
+    "FineTuning",
     "IdField",
     "IdRemap",
     "KeepSet",
@@ -91,11 +98,13 @@ __all__ = [
     "ScanInfo",
     "Scanner",
     "TokenCounts",
+    "UsedIds",
     "VerifyContext",
     "VerifyReport",
     "VocabTensor",
     "__version__",
     "errors",
+    "fine_tuning",
     "hookimpl",
     "merge",
     "open_corpus",
@@ -104,6 +113,7 @@ __all__ = [
     "report",
     "scan",
     "select",
+    "used_ids",
     "verify",
 ]
 

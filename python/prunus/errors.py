@@ -98,6 +98,24 @@ class UnsupportedFileError(PrunusError, ValueError):
     slug = "unsupported-file"
 
 
+class UnseenTokenError(PrunusError, ValueError):
+    """A batch holds a token id whose row is not in memory, or that lies beyond the table."""
+
+    slug = "unseen-token"
+
+
+class OptimizerError(PrunusError, ValueError):
+    """An optimizer's update of a row depends on other rows, or is not known, so that it cannot be the same training."""
+
+    slug = "optimizer"
+
+
+class LiveModelError(PrunusError, ValueError):
+    """A live model cannot be shrunk: a tied head, a quantised, sharded or wrapped embedding, or none that is found."""
+
+    slug = "live-model"
+
+
 class OutputError(PrunusError, OSError):
     """The output cannot be written: it exists, lies inside the source, the disk is full, or permission is missing."""
 

@@ -1,0 +1,230 @@
+"""`fine_tuning`: the block inside which a model holds only the rows that a task needs."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from prunus.errors import UsageError
+from prunus.remap import IdRemap
+from prunus.training.discovery import input_tables, refuse_tied
+from prunus.training.keepset import rows_to_keep
+from prunus.training.lookup import Renumbering, lookup_hook
+from prunus.training.optimizers import OptimizerWatch
+from prunus.training.statedict import StateDicts
+from prunus.training.table import Table
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection, Iterable
+    from types import TracebackType
+
+    from prunus.training.discovery import InputTable
+
+MODES = ("input",)
+UNSEEN = ("error", "unk")
+SAVE = ("full", "pruned")
+
+
+class FineTuning:
+    """A model on fewer rows; made by `fine_tuning`, used in `with`, or by `begin()` and `restore()`.
+
+    Attributes:
+        model: The model, the same object inside and outside.
+        remap: The kept ids and their row numbers inside the block; None outside.
+    """
+
+    def __init__(self, model: Any, keep: object, tokenizer: Any, options: Options) -> None:
+        self.model = model
+        self.remap: IdRemap | None = None
+        self._keep = keep
+        self._tokenizer = tokenizer
+        self._options = options
+        self._undo = ExitStack()
+
+    def __enter__(self) -> FineTuning:
+        return self.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.restore()
+
+    def __repr__(self) -> str:
+        if self.remap is None:
+            return f"FineTuning({type(self.model).__name__}, all rows)"
+        return f"FineTuning({type(self.model).__name__}, {len(self.remap):,} rows kept)"
+
+    def begin(self) -> FineTuning:
+        """Leaves only the kept rows in memory; on any error the model is as it was.
+
+        Raises:
+            LiveModelError: The model cannot be shrunk.
+            OutputError: The other rows cannot be written to the temporary file.
+            SelectionError: No id, or an id beyond the table, is kept.
+            UsageError: The block has begun already.
+        """
+        if self.remap is not None:
+            raise UsageError("the block has begun already", hint="Call restore() first.")
+        with ExitStack() as stack:
+            found = input_tables(self.model, self._options.embeddings)
+            refuse_tied(found)
+            rows = found[0].parameter.shape[0]
+            kept = torch.from_numpy(rows_to_keep(self._keep, rows, self.model, self._tokenizer))
+            tables = [self._shrink(stack, table, kept) for table in found]
+            self._follow(stack, tables)
+            for table, shrunk in zip(found, tables, strict=True):
+                self._renumber(stack, table, shrunk)
+            _forget_compiled(stack)
+            self._undo = stack.pop_all()
+            self.remap = IdRemap(kept.numpy().astype("uint32"))
+        return self
+
+    def restore(self) -> None:
+        """Brings the full matrices back, tuned rows in place; does nothing where the block has not begun."""
+        if self.remap is None:
+            return
+        self._undo.close()
+        self.remap = None
+
+    def _shrink(self, stack: ExitStack, found: InputTable, kept: Any) -> Table:
+        table = Table(found.parameter, found.name)
+        table.shrink(kept, self._options.spill_dir)
+        stack.callback(table.restore)
+        return table
+
+    def _follow(self, stack: ExitStack, tables: list[Table]) -> None:
+        watch = OptimizerWatch(tables, replay=self._options.replay, elementwise=self._options.elementwise)
+        watch.begin()
+        stack.callback(watch.scatter)
+        stack.callback(watch.advance)
+        stack.callback(watch.end)
+        stack.enter_context(StateDicts(self.model, tables, watch, full=self._options.save == "full"))
+
+    def _renumber(self, stack: ExitStack, found: InputTable, table: Table) -> None:
+        unseen = self._unknown(table) if self._options.unseen == "unk" else None
+        renumbering = Renumbering(table.kept, table.rows, self._tokenizer, unseen, found.name)
+        for module in found.lookups:
+            handle = module.register_forward_pre_hook(lookup_hook(renumbering), with_kwargs=True, prepend=True)
+            stack.callback(handle.remove)
+            _resize(stack, module, table.kept)
+
+    def _unknown(self, table: Table) -> int:
+        identifier = getattr(self._tokenizer, "unk_token_id", None)
+        if identifier is None:
+            raise UsageError('unseen="unk" needs a tokenizer with an unknown token', hint='Choose unseen="error".')
+        place = (table.kept == identifier).nonzero()
+        if not len(place):
+            raise UsageError(f"the unknown token (id {identifier}) is not among the kept ids", hint="Keep it.")
+        return int(place[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of `fine_tuning`, as described there.
+
+    Raises:
+        UsageError: A name that does not exist.
+    """
+
+    mode: str
+    unseen: str
+    save: str
+    replay: bool
+    embeddings: Collection[str] | None
+    elementwise: tuple[type[Any], ...]
+    spill_dir: str | os.PathLike[str] | None
+
+    def __post_init__(self) -> None:
+        for name, known in (("mode", MODES), ("unseen", UNSEEN), ("save", SAVE)):
+            value = getattr(self, name)
+            if value not in known:
+                raise UsageError(f"{name}={value!r} is unknown", hint=f"Choose one of {', '.join(known)}.")
+
+
+def fine_tuning(
+    model: Any,
+    keep: object,
+    tokenizer: Any = None,
+    *,
+    mode: str = "input",
+    unseen: str = "error",
+    save: str = "full",
+    replay: bool = True,
+    embeddings: Collection[str] | None = None,
+    elementwise: Iterable[type[Any]] = (),
+    spill_dir: str | os.PathLike[str] | None = None,
+) -> FineTuning:
+    """Trains on the rows that a task needs; the full model comes back afterwards, equal to that of full fine-tuning.
+
+    Inside the block the input table `(rows, hidden)` holds only the kept rows, and so do its gradient and the
+    optimizer's state. Ids are renumbered where the table is looked up, so data sets, collators, tokenizer, labels,
+    config and `generate` stay as they are. The other rows wait in a temporary file. On leaving, also by an exception,
+    the full table is back, with the weight decay that its other rows have missed. After Williams & Aletras
+    (arXiv 2309.08708).
+
+    Args:
+        model: Any `torch.nn.Module` with a token embedding; changed in place, and whole again after the block.
+        keep: What to keep: ids, an `IdRemap`, a `KeepSet`, `TokenCounts`, or a data set whose ids are counted. Counts
+            and data sets are joined by the special ids of tokenizer and config; ready ids are taken as they are.
+        tokenizer: The model's tokenizer; it names tokens in errors.
+        mode: `input`, which is exact.
+        unseen: What an id outside the kept rows is: `error`, or `unk` for the unknown token.
+        save: `full`: `state_dict()` and `save_pretrained` inside the block give ordinary full-size checkpoints;
+            `pruned`: the tensors as they are in memory.
+        replay: Whether the other rows get the steps that they have missed (AdamW's decay), bit for bit.
+        embeddings: Names of the embedding modules, where the model has no `get_input_embeddings()`.
+        elementwise: Optimizer classes whose update of an element depends on that element alone.
+        spill_dir: Directory of the temporary file.
+
+    Raises:
+        UsageError: An option is unknown. What `FineTuning.begin` raises comes when the block is entered.
+
+    Example:
+        >>> import prunus, torch
+        >>> model = torch.nn.Sequential(torch.nn.Embedding(1000, 4), torch.nn.Linear(4, 2))
+        >>> with prunus.fine_tuning(model, [0, 7, 512]):
+        ...     rows = model[0].weight.shape[0]
+        ...     _ = model(torch.tensor([[7, 512, 0]]))
+        >>> rows, model[0].weight.shape[0]
+        (3, 1000)
+    """
+    options = Options(
+        mode=mode,
+        unseen=unseen,
+        save=save,
+        replay=replay,
+        embeddings=embeddings,
+        elementwise=tuple(elementwise),
+        spill_dir=spill_dir,
+    )
+    return FineTuning(model, keep, tokenizer, options)
+
+
+def _resize(stack: ExitStack, module: Any, kept: Any) -> None:
+    """`num_embeddings` and `padding_idx` in terms of the rows in memory; as they were afterwards."""
+    before = module.num_embeddings, module.padding_idx
+
+    def back() -> None:
+        module.num_embeddings, module.padding_idx = before
+
+    stack.callback(back)
+    module.num_embeddings = len(kept)
+    if module.padding_idx is not None:
+        place = (kept == module.padding_idx).nonzero()
+        module.padding_idx = int(place[0]) if len(place) else None
+
+
+def _forget_compiled(stack: ExitStack) -> None:
+    """Code compiled for the table of before knows nothing of the hooks, and later nothing of their removal."""
+
+    def reset() -> None:
+        if "torch._dynamo" in sys.modules:
+            torch.compiler.reset()
+
+    reset()
+    stack.callback(reset)

@@ -1,0 +1,125 @@
+"""One vocabulary tensor of a live model while only some of its rows are in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from prunus.errors import UsageError
+from prunus.training.store import blocks, spill
+
+if TYPE_CHECKING:
+    import os
+
+
+class Table:
+    """A parameter or buffer whose storage is swapped: kept rows inside the block, all rows outside.
+
+    Args:
+        tensor: The parameter or buffer, `(rows, hidden)`, `(rows,)` or with the vocabulary on another axis.
+        name: Its name in the model, for messages.
+        axis: The axis that the token id indexes.
+
+    Attributes:
+        tensor: The object itself; modules and optimizers keep their reference to it.
+        name: Its name.
+        axis: The axis.
+        rows: Rows of the full tensor.
+        kept: Ids whose rows are in memory `(kept,)`, int64, on the CPU; position is the new id.
+        rest_ids: The other ids, ascending.
+        rest: Their rows, mapped from a file, with the vocabulary on axis 0.
+    """
+
+    def __init__(self, tensor: Any, name: str, axis: int = 0) -> None:
+        self.tensor = tensor
+        self.name = name
+        self.axis = axis
+        self.rows = int(tensor.shape[axis])
+        self.full_shape = tuple(tensor.shape)
+        self.kept: Any = torch.arange(self.rows)
+        self.rest_ids: Any = torch.empty(0, dtype=torch.int64)
+        self.rest: Any = None
+
+    @property
+    def small_shape(self) -> tuple[int, ...]:
+        """Shape while only kept rows are in memory."""
+        return (*self.full_shape[: self.axis], len(self.kept), *self.full_shape[self.axis + 1 :])
+
+    @property
+    def shrunk(self) -> bool:
+        """Whether only kept rows are in memory."""
+        return self.rest is not None
+
+    def shrink(self, kept: Any, directory: str | os.PathLike[str] | None) -> None:
+        """Leaves only the rows `kept` in memory; a gradient that is there is sliced too.
+
+        Raises:
+            UsageError: Rows that would leave hold a gradient that no optimizer has used yet.
+            OutputError: The other rows cannot be written to the temporary file.
+        """
+        mask = torch.ones(self.rows, dtype=torch.bool)
+        mask[kept] = False
+        self.rest_ids = mask.nonzero().view(-1)
+        grad = self._small_grad(kept)
+        data = self.tensor.data.movedim(self.axis, 0)
+        self.rest = spill(data, self.rest_ids, directory)
+        self.kept = kept
+        self._replace(self.pick(self.tensor.data), grad)
+
+    def restore(self) -> None:
+        """Puts the full tensor back, the rows of now in their places; a gradient becomes full-size, zero elsewhere."""
+        full = self.full(self.tensor.device)
+        grad = self.tensor.grad
+        if grad is not None and not grad.is_sparse:
+            grad = self.scatter(grad, None)
+        elif grad is not None:
+            grad = None
+        self._replace(full, grad)
+        self.rest = None
+
+    def full(self, device: Any = "cpu") -> Any:
+        """A new tensor of the full shape, on `device`, in the dtype of now."""
+        return self.scatter(self.tensor.data, self.rest, device)
+
+    def pick(self, full: Any) -> Any:
+        """The kept rows of a tensor of the full shape."""
+        return full.index_select(self.axis, self.kept.to(full.device)).contiguous()
+
+    def pick_rest(self, full: Any) -> Any:
+        """The other rows of a tensor of the full shape, vocabulary on axis 0."""
+        return full.movedim(self.axis, 0).index_select(0, self.rest_ids.to(full.device))
+
+    def scatter(self, small: Any, rest: Any, device: Any = None) -> Any:
+        """A tensor of the full shape from kept rows and the others; zero where `rest` is None."""
+        full = torch.zeros(self.full_shape, dtype=small.dtype, device=device or small.device)
+        view = full.movedim(self.axis, 0)
+        view[self.kept.to(full.device)] = small.movedim(self.axis, 0).to(full.device)
+        if rest is not None:
+            for part in blocks(len(self.rest_ids), rest[:1].numel()):
+                rows = rest[part].to(device=full.device, dtype=full.dtype)
+                view[self.rest_ids[part].to(full.device)] = rows
+        return full
+
+    def _small_grad(self, kept: Any) -> Any:
+        grad = self.tensor.grad
+        if grad is None or grad.is_sparse:
+            return None
+        outside = grad.movedim(self.axis, 0).index_select(0, self.rest_ids.to(grad.device))
+        if bool((outside != 0).any()):
+            raise UsageError(
+                f"{self.name} holds a gradient of rows that are not kept",
+                hint="Call optimizer.zero_grad() first, or keep the ids of that batch too.",
+                tensor=self.name,
+            )
+        return grad.index_select(self.axis, kept.to(grad.device))
+
+    def _replace(self, data: Any, grad: Any) -> None:
+        tensor = self.tensor
+        tensor.grad = None
+        if tensor.requires_grad:
+            # A graph that is still alive holds a gradient accumulator of the old shape; another dtype resets it.
+            other = torch.float32 if data.dtype != torch.float32 else torch.float64
+            tensor.data = torch.empty(0, dtype=other, device=data.device)
+        tensor.data = data
+        tensor.grad = grad
