@@ -109,7 +109,7 @@ def test_a_directory_without_corpus_says_what_it_holds(tmp_path, read):
         ("absent/*.parquet", "no file matches"),
         ("script.py", "does not tell the format"),
         ("*.py", "does not tell the format"),
-        ("s3://bucket/a.parquet", "remote"),
+        ("nonsense://bucket/a.parquet", "cannot be reached"),
         ("dangling.txt", "No such file"),
     ],
 )

@@ -46,6 +46,7 @@ def scanned(
 ) -> TokenCounts:
     """Counts of a corpus, with a progress line where standard error is a terminal."""
     from prunus.corpus import open_corpus
+    from prunus.corpus.remote import Url, is_url
     from prunus.progress import ProgressLine
     from prunus.scanning import Scanner
 
@@ -62,9 +63,8 @@ def scanned(
     if scanner.resolved.note:
         say(parsed, f"note: {scanner.resolved.note}")
     columns = list(pair) if pair else parsed.column
-    corpus = open_corpus(
-        [Path(item) for item in source], columns, pair=bool(pair), format=parsed.format, text_rows=parsed.text_rows
-    )
+    paths = [Url(item) if is_url(item) else Path(item) for item in source]
+    corpus = open_corpus(paths, columns, pair=bool(pair), format=parsed.format, text_rows=parsed.text_rows)
     with ProgressLine(quiet=parsed.quiet) as progress:
         return scanner.scan(corpus, pair=bool(pair), progress=progress)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunus.corpus.formats import FORMATS, compression_of, format_of, known_extensions
+from prunus.corpus.remote import expand, is_url, version
 from prunus.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class SourceFile:
         compression: Name of the codec around it, or None.
         size: Bytes on disk; None for a pipe.
         modified: Modification time in nanoseconds, to notice a change while reading.
+        etag: The same of a file behind a URL.
     """
 
     path: str
@@ -37,6 +39,7 @@ class SourceFile:
     compression: str | None
     size: int | None
     modified: int
+    etag: str = ""
 
 
 def discover(sources: Iterable[str], format_: str | None) -> tuple[SourceFile, ...]:
@@ -56,7 +59,9 @@ def discover(sources: Iterable[str], format_: str | None) -> tuple[SourceFile, .
     files: list[SourceFile] = []
     for source in sources:
         own: dict[str, SourceFile] = {}
-        for path, named in _expand(source, format_):
+        if is_url(source):
+            own = {file.path: file for file in _remote_files(source, format_)}
+        for path, named in () if is_url(source) else _expand(source, format_):
             own.setdefault(os.path.realpath(path), _source_file(path, format_, named=named))
         for identity, file in own.items():
             if identity in found:
@@ -72,6 +77,8 @@ def discover(sources: Iterable[str], format_: str | None) -> tuple[SourceFile, .
 
 def exists(source: str) -> bool:
     """Whether a string names a file, a directory, or a glob with matches."""
+    if is_url(source):
+        return True
     return os.path.lexists(source) or (glob.has_magic(source) and any(_matches(source)))
 
 
@@ -87,10 +94,6 @@ def _expand(source: str, format_: str | None) -> Iterator[tuple[str, bool]]:
         yield source, True
     elif glob.has_magic(source):
         yield from _glob(source, format_)
-    elif "://" in source:
-        raise CorpusError(
-            f"{source}: remote files are not read", hint="Copy it here, or pass an Arrow stream from Python."
-        )
     else:
         raise CorpusError(
             f"{source}: no such file or directory",
@@ -162,14 +165,36 @@ def _ignored(path: str) -> bool:
     return Path(path).name.startswith((".", "_"))
 
 
+def _remote_files(url: str, format_: str | None) -> list[SourceFile]:
+    """Files behind a URL; in a directory only those of known extensions, and no hidden ones."""
+    files = []
+    for path, size, named in expand(url):
+        name = path.partition("?")[0]
+        kind = format_ or format_of(name, named=named)
+        hidden = any(_ignored(part) for part in Path(name.removeprefix(url.partition("?")[0])).parts)
+        if named or (kind and not hidden):
+            if kind is None:
+                raise _unknown_format(path)
+            files.append(SourceFile(path, kind, compression_of(name), size, 0, version(path)))
+    if not files:
+        raise CorpusError(
+            f"{url}: no corpus file in this directory", hint=f"Known extensions: {known_extensions()}.", file=url
+        )
+    return files
+
+
+def _unknown_format(path: str) -> CorpusError:
+    return CorpusError(
+        f"{path}: the extension does not tell the format",
+        hint=f"Say it with format=/--format: {', '.join(FORMATS)}.",
+        file=path,
+    )
+
+
 def _source_file(path: str, format_: str | None, *, named: bool) -> SourceFile:
     kind = format_ or format_of(path, named=named)
     if kind is None:
-        raise CorpusError(
-            f"{path}: the extension does not tell the format",
-            hint=f"Say it with format=/--format: {', '.join(FORMATS)}.",
-            file=path,
-        )
+        raise _unknown_format(path)
     try:
         status = Path(path).stat()
     except OSError as error:

@@ -13,6 +13,7 @@ from prunus.corpus.columns import resolve
 from prunus.corpus.discover import STDIN, SourceFile, discover
 from prunus.corpus.formats import FORMATS, sniffed_compression, sniffed_format
 from prunus.corpus.reader import Reader, open_reader
+from prunus.corpus.remote import is_url, version
 from prunus.corpus.streams import Pipe
 from prunus.errors import CorpusError, UsageError
 
@@ -95,6 +96,9 @@ class FileCorpus(Corpus):
                         for data, row in self._reader.batches(self.columns):
                             yield Batch(data, file.path, row)
                     consumed = self._reader.consumed()
+                except CorpusError:
+                    _check_unchanged(file)  # whatever else is wrong then follows from it
+                    raise
                 finally:
                     self._reader = None
             _check_unchanged(file)
@@ -128,6 +132,13 @@ def _sniffed(pipe: Pipe, format_: str | None) -> SourceFile:
     return SourceFile(STDIN, kind, compression, None, 0)
 
 
+def _is_changed(file: SourceFile) -> bool:
+    if is_url(file.path):
+        return version(file.path) != file.etag
+    status = Path(file.path).stat()
+    return (status.st_size, status.st_mtime_ns) != (file.size, file.modified)
+
+
 def _check_unchanged(file: SourceFile) -> None:
     """Refuse a file that is no longer the one whose size and columns were looked at.
 
@@ -137,8 +148,7 @@ def _check_unchanged(file: SourceFile) -> None:
     if file.size is None:
         return
     try:
-        status = Path(file.path).stat()
-        changed = (status.st_size, status.st_mtime_ns) != (file.size, file.modified)
+        changed = _is_changed(file)
     except OSError:
         changed = True
     if changed:

@@ -11,13 +11,14 @@ import pyarrow.types as pt
 
 from prunus.corpus.batches import BATCH_ROWS, BLOCK_BYTES, bounded
 from prunus.corpus.columns import inner, names_of
-from prunus.corpus.streams import open_bytes, reading, spooled
+from prunus.corpus.remote import is_url
+from prunus.corpus.streams import open_bytes, open_file, reading, spooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from prunus.corpus.discover import SourceFile
-    from prunus.corpus.streams import Pipe
+from prunus.corpus.streams import Pipe
 
 _BUFFER_BYTES = 1 << 20
 
@@ -55,15 +56,16 @@ def open_parquet(file: SourceFile, pipe: Pipe | None) -> Iterator[ParquetReader]
     """Open a Parquet file; a compressed one or a pipe goes through a temporary file."""
     with ExitStack() as stack:
         if pipe is None and file.size is not None and not file.compression:
-            source = stack.enter_context(pa.OSFile(file.path))
+            source = stack.enter_context(open_file(file.path))
             size = file.size
         else:
             stream, consumed = stack.enter_context(open_bytes(file, pipe))
             source = stack.enter_context(spooled(stream))
             size = consumed()
         # No memory map: a file that shrinks while it is mapped kills the process. Buffered, or a whole column chunk
-        # would be held at once.
-        parquet = stack.enter_context(pq.ParquetFile(source, buffer_size=_BUFFER_BYTES))
+        # would be held at once; but over a network each buffer is a round trip, so there the chunks come in few, ahead.
+        how = {"pre_buffer": True} if is_url(file.path) else {"buffer_size": _BUFFER_BYTES}
+        parquet = stack.enter_context(pq.ParquetFile(source, **how))
         yield ParquetReader(file, parquet, size)
 
 

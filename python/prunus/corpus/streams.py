@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pyarrow as pa
 
 from prunus.corpus.batches import BLOCK_BYTES
+from prunus.corpus.remote import BUFFER_BYTES, is_url, open_url
 from prunus.errors import CorpusError, InvalidTextError
 
 if TYPE_CHECKING:
@@ -59,14 +60,21 @@ def open_bytes(file: SourceFile, pipe: Pipe | None) -> Iterator[tuple[pa.NativeF
     """
     with ExitStack() as stack:
         if pipe is None and file.size is not None:
-            raw = stack.enter_context(pa.OSFile(file.path))
+            raw = stack.enter_context(open_file(file.path))
             consumed = raw.tell
         else:
             pipe = pipe or Pipe(stack.enter_context(Path(file.path).open("rb")))
             raw = stack.enter_context(pa.PythonFile(pipe, mode="r"))
             consumed = partial(getattr, pipe, "consumed")
+        if file.compression and is_url(file.path):  # the decompressor asks for little at a time
+            raw = stack.enter_context(pa.BufferedInputStream(raw, BUFFER_BYTES))
         stream = stack.enter_context(pa.CompressedInputStream(raw, file.compression)) if file.compression else raw
         yield stream, consumed
+
+
+def open_file(path: str) -> pa.NativeFile:
+    """A local file or one behind a URL, readable at any place."""
+    return open_url(path) if is_url(path) else pa.OSFile(path)
 
 
 @contextmanager
