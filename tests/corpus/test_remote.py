@@ -32,11 +32,9 @@ class Faulty:
         self.requests = 0
         self.failures = 0
         self.fail = lambda number: None
-        self.before = lambda number, path: None
 
     def __call__(self, environ, start_response):
         self.requests += 1
-        self.before(self.requests, environ["PATH_INFO"])
         kind = self.fail(self.requests)
         if kind == "unavailable":
             self.failures += 1
