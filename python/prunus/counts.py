@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prunus.errors import CorpusError, TokenizerMismatchError, UsageError
+from prunus.errors import CorpusError, UsageError
+from prunus.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _FORMAT = 1
 _U64 = 2**64
-_SEPARATOR = "; "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +42,7 @@ class ScanInfo:
         invalid_rows: Rows of invalid UTF-8 that were replaced or skipped, as the options ask.
         sources: What was read: `{"path", "bytes", "format"}` of a file, `{"object"}` of a live object.
         version: Version of Prunus.
+        part: Which units of a planned scan these are; None of a whole scan.
     """
 
     fingerprint: str
@@ -59,10 +59,12 @@ class ScanInfo:
     invalid_rows: int = 0
     sources: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     version: str = ""
+    part: Part | None = None
 
     def to_json(self) -> str:
         """The record as JSON, the same bytes for equal records."""
-        return json.dumps({"format": _FORMAT, **asdict(self)}, sort_keys=True, ensure_ascii=False)
+        record = {name: value for name, value in asdict(self).items() if name != "part" or value is not None}
+        return json.dumps({"format": _FORMAT, **record}, sort_keys=True, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ScanInfo:
@@ -76,7 +78,8 @@ class ScanInfo:
             written = record.pop("format")
             sources = tuple(record.pop("sources"))
             if written == _FORMAT:
-                return cls(sources=sources, **record)
+                part = record.pop("part", None)
+                return cls(sources=sources, part=part and Part.from_record(part), **record)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorpusError(f"the counts' metadata is damaged: {error}") from error
         raise CorpusError(
@@ -138,6 +141,8 @@ class TokenCounts:
             f"tokenizer {info.fingerprint[:12]}, as {info.oracle} encodes",
             f"path {info.path} ({info.path_reason}), {info.fallback_rows:,} rows fell back to the whole row",
         ]
+        if info.part is not None:
+            lines.append(f"only a part: {info.part}; merge all parts before pruning")
         if info.invalid_rows:
             lines.append(f"{info.invalid_rows:,} rows of invalid UTF-8: {info.options.get('invalid_utf8')}")
         return "\n".join(lines)
@@ -163,21 +168,7 @@ class TokenCounts:
         """
         if not isinstance(other, TokenCounts):
             return NotImplemented
-        _check_same(self.info, other.info)
-        token_of = dict(zip(self.ids.tolist(), self.tokens, strict=True))
-        for id_, token in zip(other.ids.tolist(), other.tokens, strict=True):
-            if token_of.setdefault(id_, token) != token:
-                raise TokenizerMismatchError(
-                    f"id {id_} is {token_of[id_]!r} in one of the counts and {token!r} in the other", id=id_
-                )
-        ids = np.union1d(self.ids, other.ids)
-        counts = np.zeros(len(ids), np.uint64)
-        counts[np.searchsorted(ids, self.ids)] = self.counts
-        into = np.searchsorted(ids, other.ids)
-        if bool(np.any(counts[into] > np.uint64(_U64 - 1) - other.counts)):
-            raise UsageError("the sum of two counts does not fit an unsigned 64-bit integer")
-        counts[into] += other.counts
-        return TokenCounts(ids, counts, (token_of[i] for i in ids.tolist()), _merged(self.info, other.info))
+        return merge([self, other])
 
     def _by_frequency(self) -> NDArray[np.int64]:
         return np.lexsort((self.ids, _U64 - 1 - self.counts))
@@ -273,10 +264,9 @@ def merge(counts: Iterable[TokenCounts]) -> TokenCounts:
         UsageError: There are none, their options differ, or a sum does not fit 64 bits.
         TokenizerMismatchError: They were counted with different tokenizers or by different oracles.
     """
-    parts = list(counts)
-    if not parts:
-        raise UsageError("nothing to merge", hint="Name at least one counts.parquet.")
-    return reduce(TokenCounts.__add__, parts)
+    from prunus.summing import summed
+
+    return summed(counts)
 
 
 def _frozen(values: ArrayLike, dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
@@ -304,46 +294,7 @@ def _check(counts: TokenCounts) -> None:
         raise CorpusError(f"id {int(ids[-1])} is not below the tokenizer's size {info.size}")
     if not bool(np.all(counts.counts)):
         raise CorpusError(f"id {int(ids[np.argmin(counts.counts)])} has a count of zero")
+    if info.part is not None and len(info.part.files) != len(info.sources):
+        raise CorpusError(f"a part that names {len(info.part.files)} of its {len(info.sources)} sources")
     if _total(counts.counts) != info.tokens:
         raise CorpusError(f"the counts sum to {_total(counts.counts):,}, their metadata says {info.tokens:,} tokens")
-
-
-def _check_same(a: ScanInfo, b: ScanInfo) -> None:
-    if (a.fingerprint, a.size) != (b.fingerprint, b.size):
-        raise TokenizerMismatchError(
-            f"counts of different tokenizers do not add up: {a.fingerprint} ({a.size:,} ids) "
-            f"and {b.fingerprint} ({b.size:,} ids)",
-            hint="Scan both corpora with the same tokenizer.",
-        )
-    if a.oracle != b.oracle:
-        raise TokenizerMismatchError(
-            f"counts of different oracles do not add up: {a.oracle} and {b.oracle}",
-            hint="Scan both corpora with the same version of Prunus.",
-        )
-    differing = sorted(k for k in {*a.options, *b.options} if a.options.get(k) != b.options.get(k))
-    if differing:
-        pairs = ", ".join(f"{k} {a.options.get(k)!r} and {b.options.get(k)!r}" for k in differing)
-        raise UsageError(f"counts of different options do not add up: {pairs}", hint="Scan both with the same options.")
-
-
-def _joined(a: str, b: str) -> str:
-    return _SEPARATOR.join(sorted({*a.split(_SEPARATOR), *b.split(_SEPARATOR)}))
-
-
-def _merged(a: ScanInfo, b: ScanInfo) -> ScanInfo:
-    return ScanInfo(
-        fingerprint=a.fingerprint,
-        size=a.size,
-        rows=a.rows + b.rows,
-        nulls=a.nulls + b.nulls,
-        text_bytes=a.text_bytes + b.text_bytes,
-        tokens=a.tokens + b.tokens,
-        options=a.options,
-        oracle=a.oracle,
-        path=_joined(a.path, b.path),
-        path_reason=_joined(a.path_reason, b.path_reason),
-        fallback_rows=a.fallback_rows + b.fallback_rows,
-        invalid_rows=a.invalid_rows + b.invalid_rows,
-        sources=tuple(sorted(a.sources + b.sources, key=lambda source: json.dumps(source, sort_keys=True))),
-        version=_joined(a.version, b.version),
-    )

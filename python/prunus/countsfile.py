@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def save(counts: TokenCounts, path: str | PathLike[str]) -> None:
     import pyarrow.parquet as pq
 
     target = Path(path)
-    temporary = target.with_name(f"{target.name}.prunus-tmp-{os.getpid()}")
+    temporary = target.with_name(f"{target.name}.prunus-tmp-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with temporary.open("wb") as file:
             pq.write_table(counts.to_arrow(), file, row_group_size=max(len(counts), 1), **_WRITE)

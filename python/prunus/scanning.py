@@ -10,12 +10,16 @@ import numpy as np
 from prunus.errors import CorpusError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from prunus._engine import Engine, RawCounts, Scan
     from prunus.corpus import Corpus
+    from prunus.corpus.files import FileCorpus
     from prunus.counts import ScanInfo, TokenCounts
+    from prunus.parts import Part
     from prunus.tokenizer.resolve import ResolvedTokenizer
+
+_TALLIES = ("rows", "nulls", "text_bytes", "tokens", "fallback_rows", "invalid_rows")
 
 Truncate = Literal["configured"]
 InvalidUtf8 = Literal["error", "replace", "skip"]
@@ -112,11 +116,14 @@ class Scanner:
         columns: Sequence[str] | str | None = None,
         *,
         pair: bool = False,
+        resume: str | os.PathLike[str] | None = None,
+        shard: tuple[int, int] | None = None,
+        unit_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> TokenCounts:
         """Count the tokens of a corpus.
 
-        The counts are the same whatever the number of threads and the sizes of the batches.
+        The counts are the same whatever the number of threads, the sizes of the batches and the units.
 
         Args:
             source: Paths, directories, globs, `-`, anything with `__arrow_c_stream__`, an iterable of str, or a corpus
@@ -124,9 +131,17 @@ class Scanner:
             columns: Columns to count, dotted for nested fields; None takes the only column of strings. A column of
                 lists of integers holds ready ids, of which -100 is ignored.
             pair: Encode two columns together, row by row, as pairs; a pair with a null is a null row.
+            resume: A work directory, created or taken up again: files are scanned in units, and the result of each is
+                kept there as soon as it is done, so that a kill loses only the units in flight.
+            shard: `(number, of)`, from 1: scan only the units of one of several machines. The result is labelled as a
+                part; `prunus.merge` makes the whole of all parts, and nothing else takes them.
+            unit_bytes: Bytes of text a unit, about, where there are units; None for 128 MiB.
             progress: Told how far the scan is.
 
         Raises:
+            UsageError: `resume` or `shard` for something that is no file, or with other options than before.
+            TokenizerMismatchError: `resume` names a directory that was made with another tokenizer.
+            OutputError: A result cannot be written to `resume`.
             CorpusError: A source cannot be read, or there was nothing to count.
             ColumnError: A column is missing, ambiguous, or holds neither text nor ids.
             InvalidTextError: A text is not UTF-8, or a ready id is no id of the tokenizer.
@@ -136,6 +151,12 @@ class Scanner:
         from prunus.corpus import open_corpus
 
         corpus = open_corpus(source, columns, pair=pair)
+        if resume is not None or shard is not None:
+            from prunus.units import scan_in_units
+
+            return scan_in_units(
+                self, corpus, pair=pair, resume=resume, shard=shard, unit_bytes=unit_bytes, progress=progress
+            )
         running = self._engine.start(
             list(corpus.columns),
             pair=pair,
@@ -148,8 +169,23 @@ class Scanner:
         except BaseException:
             running.cancel()
             raise
-        _refuse_nothing(raw, corpus)
+        if corpus.part is None:
+            refuse_nothing(raw, corpus)
         return self._counts(raw, corpus, pair=pair)
+
+    def identity(self, corpus: FileCorpus, *, pair: bool = False) -> dict[str, Any]:
+        """All that the counts depend on beside the source files, as JSON values."""
+        from prunus.version import __version__
+
+        return {
+            "fingerprint": self._engine.fingerprint,
+            "size": self._engine.size,
+            "oracle": self._engine.oracle,
+            "version": __version__,
+            "options": {**self._options, "pair": pair},
+            "columns": list(corpus.columns),
+            "text_rows": corpus.text_rows,
+        }
 
     def _counts(self, raw: RawCounts, corpus: Corpus, *, pair: bool) -> TokenCounts:
         from prunus.counts import TokenCounts
@@ -158,9 +194,19 @@ class Scanner:
         if self._tokens is None:
             self._tokens = dict(self._engine.vocabulary())
         tokens = [self._tokens.get(id_, "") for id_ in ids.tolist()]
-        return TokenCounts(ids, np.frombuffer(raw.counts, "<u8"), tokens, self._info(raw, corpus, pair=pair))
+        tallies = {name: getattr(raw, name) for name in _TALLIES}
+        info = self._info(tallies, corpus.sources, corpus.part, pair=pair)
+        return TokenCounts(ids, np.frombuffer(raw.counts, "<u8"), tokens, info)
 
-    def _info(self, raw: RawCounts, corpus: Corpus, *, pair: bool) -> ScanInfo:
+    def nothing(self, part: Part, *, pair: bool) -> TokenCounts:
+        """The counts of no unit of a planned scan: what a shard has to say for which there is no work."""
+        from prunus.counts import TokenCounts
+
+        return TokenCounts([], [], (), self._info(dict.fromkeys(_TALLIES, 0), (), part, pair=pair))
+
+    def _info(
+        self, tallies: Mapping[str, int], sources: tuple[Mapping[str, Any], ...], part: Part | None, *, pair: bool
+    ) -> ScanInfo:
         from prunus.counts import ScanInfo
         from prunus.version import __version__
 
@@ -171,18 +217,14 @@ class Scanner:
         return ScanInfo(
             fingerprint=engine.fingerprint,
             size=engine.size,
-            rows=raw.rows,
-            nulls=raw.nulls,
-            text_bytes=raw.text_bytes,
-            tokens=raw.tokens,
+            **tallies,
             options={**self._options, "pair": pair},
             oracle=engine.oracle,
             path=engine.path,
             path_reason=reason,
-            fallback_rows=raw.fallback_rows,
-            invalid_rows=raw.invalid_rows,
-            sources=corpus.sources,
+            sources=sources,
             version=__version__,
+            part=part,
         )
 
 
@@ -198,6 +240,9 @@ def scan(
     tokenizer_from: str | None = None,
     path: str = "auto",
     invalid_utf8: InvalidUtf8 = "error",
+    memory: int | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    shard: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> TokenCounts:
     """Count the tokens of a corpus in one call; the arguments are those of `Scanner` and `Scanner.scan`.
@@ -219,8 +264,9 @@ def scan(
         tokenizer_from=tokenizer_from,
         path=path,
         invalid_utf8=invalid_utf8,
+        memory=memory,
     )
-    return scanner.scan(source, columns, pair=pair, progress=progress)
+    return scanner.scan(source, columns, pair=pair, resume=resume, shard=shard, progress=progress)
 
 
 def _feed(running: Scan, corpus: Corpus, progress: Progress | None) -> RawCounts:
@@ -239,7 +285,7 @@ def _report(running: Scan, corpus: Corpus, progress: Progress) -> None:
     progress.update(rows=rows, text_bytes=text_bytes, bytes_read=corpus.bytes_read(), total_bytes=corpus.total_bytes)
 
 
-def _refuse_nothing(raw: RawCounts, corpus: Corpus) -> None:
+def refuse_nothing(raw: RawCounts | ScanInfo, corpus: Corpus) -> None:
     """A scan that counted nothing would let everything be pruned away.
 
     Raises:

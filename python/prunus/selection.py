@@ -143,7 +143,8 @@ def select(
         drop_text: Texts all of whose tokens are dropped unless kept by content or id.
 
     Raises:
-        UsageError: A limit is out of range, a limit is given without counts, or neither counts nor names are given.
+        UsageError: A limit is out of range, a limit is given without counts, neither counts nor names are given, or the
+            counts are only a part of a scan.
         SelectionError: A token is both kept and dropped by name.
         TokenizerMismatchError: `counts` belong to another tokenizer than `tokenizer`.
 
@@ -165,11 +166,20 @@ def select(
         if not keep:
             raise UsageError("nothing to keep: neither counts nor tokens were given", hint="Give counts, or keep_ids.")
         return KeepSet(np.zeros(0, np.uint32), None, keep, drop, "name", fingerprint)
+    _refuse_a_part(counts)
     ids, policy = _by_count(counts, min_count, top_k, coverage)
     own = counts.info.fingerprint
     if fingerprint is not None:
         _of_same(counts, fingerprint)
     return KeepSet(ids, counts, keep, drop, policy, own)
+
+
+def _refuse_a_part(counts: TokenCounts) -> None:
+    if counts.info.part is not None:
+        raise UsageError(
+            f"the counts hold only {counts.info.part}: tokens of the rest would be dropped",
+            hint="Merge the counts of all shards first: prunus merge.",
+        )
 
 
 def _by_count(

@@ -25,8 +25,8 @@ def blocks_of(monkeypatch):
     whole = streams.line_blocks
 
     def set_size(size):
-        def cut(stream):
-            return whole(stream, size)
+        def cut(stream, **options):
+            return whole(stream, size, **options)
 
         for module in (prunus.corpus.jsonl, prunus.corpus.text):
             monkeypatch.setattr(module, "line_blocks", cut)
@@ -59,7 +59,9 @@ def test_text_in_blocks_of_any_size(tmp_path_factory, text, size):
     path = tmp_path_factory.mktemp("text") / "a.txt"
     path.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prunus.corpus.text, "line_blocks", lambda stream: streams.line_blocks(stream, size))
+        patch.setattr(
+            prunus.corpus.text, "line_blocks", lambda stream, **options: streams.line_blocks(stream, size, **options)
+        )
         found = [
             (batch.first_row + i, row.as_py())
             for batch in open_corpus(path).batches()
@@ -78,7 +80,9 @@ def test_jsonl_in_blocks_of_any_size(tmp_path_factory, rows, size, ascii_only, e
     path = tmp_path_factory.mktemp("jsonl") / "a.jsonl"
     path.write_bytes(end.join(json.dumps(row, ensure_ascii=ascii_only) for row in rows).encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prunus.corpus.jsonl, "line_blocks", lambda stream: streams.line_blocks(stream, size))
+        patch.setattr(
+            prunus.corpus.jsonl, "line_blocks", lambda stream, **options: streams.line_blocks(stream, size, **options)
+        )
         found = [row for batch in open_corpus(path, "text").batches() for row in batch.data["text"].to_pylist()]
     assert found == [row.get("text") for row in rows]
 

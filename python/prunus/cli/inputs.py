@@ -66,7 +66,14 @@ def scanned(
     paths = [Url(item) if is_url(item) else Path(item) for item in source]
     corpus = open_corpus(paths, columns, pair=bool(pair), format=parsed.format, text_rows=parsed.text_rows)
     with ProgressLine(quiet=parsed.quiet) as progress:
-        return scanner.scan(corpus, pair=bool(pair), progress=progress)
+        return scanner.scan(
+            corpus,
+            pair=bool(pair),
+            resume=getattr(parsed, "resume", None),
+            shard=getattr(parsed, "shard", None),
+            unit_bytes=getattr(parsed, "unit_size", None),
+            progress=progress,
+        )
 
 
 def selected(parsed: argparse.Namespace) -> KeepSet:
@@ -75,12 +82,12 @@ def selected(parsed: argparse.Namespace) -> KeepSet:
     Raises:
         UsageError: Nothing says what to keep.
     """
-    from prunus.counts import TokenCounts, merge
+    from prunus.merging import merge_files
     from prunus.selection import select
 
     counts = None
     if parsed.counts:
-        counts = merge([TokenCounts.load(path) for path in parsed.counts])
+        counts = merge_files(parsed.counts)
     elif parsed.corpus:
         counts = scanned(parsed, parsed.corpus, parsed.model)
     named: dict[str, Any] = {}

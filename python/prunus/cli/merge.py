@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from prunus.cli.inputs import check_parent, say, show
+from prunus.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -13,10 +14,18 @@ if TYPE_CHECKING:
 
 def run(parsed: argparse.Namespace) -> int:
     """Adds counts and writes the sum."""
-    from prunus.counts import TokenCounts, merge
+    from prunus.merging import merge_files
 
     check_parent(parsed.out)
-    counts = merge([TokenCounts.load(path) for path in parsed.counts])
+    counts = merge_files(parsed.counts)
+    if counts.info.part is not None and not parsed.partial:
+        missing = counts.info.part.missing()
+        shown = ", ".join(map(str, missing[:10])) + (" ..." if len(missing) > 10 else "")
+        raise UsageError(
+            f"{counts.info.part}: {len(missing):,} are missing: {shown}",
+            hint="Name the counts of all shards, or accept a part with --partial.",
+            missing=missing[:1000],
+        )
     counts.save(parsed.out)
     if parsed.json:
         show({"out": parsed.out, "ids": len(counts.ids), "info": asdict(counts.info)})

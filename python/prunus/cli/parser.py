@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from prunus.cli.arguments import Parser
+from prunus.cli.values import shard, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,12 +77,26 @@ def _scan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truncate", choices=["configured"], help="truncate as tokenizer.json says (default: never)")
     parser.add_argument("--path", choices=["auto", "native", "generic", "row"], default="auto", help=argparse.SUPPRESS)
     _tokenizer_from(parser)
+    _units(parser)
     _common(parser)
+
+
+def _units(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("in units, to be taken up again or shared by machines")
+    group.add_argument("--resume", metavar="DIR", help="keep the result of each unit in DIR; go on where it stopped")
+    group.add_argument("--shard", type=shard, metavar="I/N", help="only the I-th of N shares, from 1; merge them after")
+    group.add_argument("--unit-size", type=size, metavar="SIZE", help="text a unit, about (default: 128MB)")
 
 
 def _merge(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run("merge"))
-    parser.add_argument("counts", nargs="+", metavar="FILE", help="files that `prunus scan` wrote")
+    parser.add_argument(
+        "counts",
+        nargs="+",
+        metavar="FILE|DIR",
+        help="files that `prunus scan` wrote, or a directory that `prunus scan --resume` did",
+    )
+    parser.add_argument("--partial", action="store_true", help="accept that parts of a sharded scan are missing")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="where to write the sum")
     _common(parser)
 
@@ -158,6 +173,7 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--text-rows", choices=["line", "file"], default="line", help="what is a row of plain text")
     group.add_argument("--invalid-utf8", choices=["error", "replace", "skip"], default="error")
     group.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+    group.add_argument("--memory", type=size, metavar="SIZE", help="bound of the scanner's tables, as 500MB or 2GB")
 
 
 def _selection(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ def run(parsed: argparse.Namespace) -> int:
         add_special_tokens=not parsed.no_special_tokens,
         truncate=parsed.truncate,
         path=parsed.path,
+        memory=parsed.memory,
     )
     if parsed.out:
         counts.save(parsed.out)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from prunus.corpus.batches import Batch
+    from prunus.parts import Part
 
 
 class Corpus(ABC):
@@ -18,11 +19,13 @@ class Corpus(ABC):
         columns: Dotted names of the columns to count.
         sources: What is read, for the result: `{"path", "bytes", "format"}` of a file, `{"object"}` of a live object.
         total_bytes: Bytes of all sources on disk; None if unknown.
+        part: Which units of a planned scan these rows are; None of a whole corpus.
     """
 
     columns: tuple[str, ...]
     sources: tuple[Mapping[str, Any], ...]
     total_bytes: int | None = None
+    part: Part | None = None
 
     def bytes_read(self) -> int:
         """Bytes of the sources consumed so far, as they lie on disk; 0 where `total_bytes` is unknown."""

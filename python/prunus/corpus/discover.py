@@ -41,6 +41,11 @@ class SourceFile:
     modified: int
     etag: str = ""
 
+    @property
+    def record(self) -> dict[str, object]:
+        """What the result says of it."""
+        return {"path": self.path, "bytes": self.size, "format": self.format}
+
 
 def discover(sources: Iterable[str], format_: str | None) -> tuple[SourceFile, ...]:
     """The files that the sources name, in the order named; those of a directory or glob sorted.

@@ -32,23 +32,27 @@ class FileCorpus(Corpus):
         columns: Dotted names, or None.
         format_: Format of all files, or None to go by their names.
         text_rows: `line` or `file`.
+
+    Attributes:
+        files: The files, in order.
+        text_rows: As given.
     """
 
     def __init__(
         self, sources: Sequence[str], columns: Sequence[str] | None, format_: str | None, text_rows: str
     ) -> None:
-        self._text_rows = text_rows
+        self.text_rows = text_rows
         self._pipe: Pipe | None = None
         self._done = 0
         self._reader: Reader | None = None
         # A pipe is opened once: from the look at its columns until its rows are read.
         self._pipes: dict[str, tuple[ExitStack, Reader]] = {}
         self._opened_pipes: set[str] = set()
-        self._files = self._discovered(sources, format_)
+        self.files = self._discovered(sources, format_)
         self.columns = self._resolved(columns)
-        self.sources = tuple({"path": f.path, "bytes": f.size, "format": f.format} for f in self._files)
-        sizes = [file.size for file in self._files if file.size is not None]
-        self.total_bytes = sum(sizes) if len(sizes) == len(self._files) else None
+        self.sources = tuple(file.record for file in self.files)
+        sizes = [file.size for file in self.files if file.size is not None]
+        self.total_bytes = sum(sizes) if len(sizes) == len(self.files) else None
 
     def _discovered(self, sources: Sequence[str], format_: str | None) -> tuple[SourceFile, ...]:
         if STDIN not in sources:
@@ -62,11 +66,11 @@ class FileCorpus(Corpus):
         """The columns, by the first file that has any; all files that are cheap to check are checked against them."""
         chosen = columns
         known = False
-        for file in self._files:
+        for file in self.files:
             if known and (file.size is None or file.compression or file.format not in _CHEAP):
                 continue
             with ExitStack() as stack:
-                reader = stack.enter_context(open_reader(file, chosen, self._text_rows, self._pipe))
+                reader = stack.enter_context(open_reader(file, chosen, self.text_rows, self._pipe))
                 if reader.schema is not None:
                     chosen = resolve(reader.schema, chosen, file.path)
                     known = True
@@ -87,7 +91,7 @@ class FileCorpus(Corpus):
             ColumnError: A file lacks a column, or holds another type.
         """
         self._done = 0
-        for file in self._files:
+        for file in self.files:
             with ExitStack() as stack:
                 self._reader = self._opened(file, stack)
                 try:
@@ -97,11 +101,11 @@ class FileCorpus(Corpus):
                             yield Batch(data, file.path, row)
                     consumed = self._reader.consumed()
                 except CorpusError:
-                    _check_unchanged(file)  # whatever else is wrong then follows from it
+                    check_unchanged(file)  # whatever else is wrong then follows from it
                     raise
                 finally:
                     self._reader = None
-            _check_unchanged(file)
+            check_unchanged(file)
             self._done += consumed if file.size is None else file.size
 
     def _opened(self, file: SourceFile, stack: ExitStack) -> Reader:
@@ -112,7 +116,7 @@ class FileCorpus(Corpus):
         if file.size is None and file.path in self._opened_pipes:
             raise CorpusError(f"{file.path}: a pipe is read only once", hint="Save it to a file.", file=file.path)
         self._opened_pipes.add(file.path)
-        return stack.enter_context(open_reader(file, self.columns, self._text_rows, self._pipe))
+        return stack.enter_context(open_reader(file, self.columns, self.text_rows, self._pipe))
 
 
 def _sniffed(pipe: Pipe, format_: str | None) -> SourceFile:
@@ -139,7 +143,7 @@ def _is_changed(file: SourceFile) -> bool:
     return (status.st_size, status.st_mtime_ns) != (file.size, file.modified)
 
 
-def _check_unchanged(file: SourceFile) -> None:
+def check_unchanged(file: SourceFile) -> None:
     """Refuse a file that is no longer the one whose size and columns were looked at.
 
     Raises:

@@ -12,6 +12,7 @@ import pyarrow.json as pj
 from prunus.corpus.batches import bounded
 from prunus.corpus.columns import resolve
 from prunus.corpus.jsontypes import merged_schema, mismatch, settled, wanted_schema
+from prunus.corpus.spans import ByteRange
 from prunus.corpus.streams import checked_encoding, line_blocks, open_bytes
 from prunus.errors import ColumnError, CorpusError, InvalidTextError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from prunus.corpus.discover import SourceFile
+    from prunus.corpus.spans import Span
     from prunus.corpus.streams import Pipe
 
 _SAMPLE_ROWS = 1000
@@ -42,6 +44,14 @@ class JsonlReader:
         self.schema: pa.Schema | None = None
         if self._first:
             self.schema = self._learned(pa.schema([]), self._first, columns or ())
+
+    def narrow(self, stream: pa.NativeFile, span: Span) -> None:
+        """Read only a range of bytes; what the start of the file says about its columns stays."""
+        part = ByteRange(stream, span.start, span.stop)
+        self.consumed = part.consumed
+        self._blocks = line_blocks(part, at_start=span.start == 0)
+        self._lines_before = span.rows_before
+        self._first = next(self._blocks, b"")
 
     def _first_block(self) -> bytes:
         """The first block with a row in it."""
@@ -79,16 +89,22 @@ class JsonlReader:
 
 
 @contextmanager
-def open_jsonl(file: SourceFile, columns: Sequence[str] | None, pipe: Pipe | None) -> Iterator[JsonlReader]:
+def open_jsonl(
+    file: SourceFile, columns: Sequence[str] | None, pipe: Pipe | None, span: Span | None = None
+) -> Iterator[JsonlReader]:
     """Open a JSONL file.
 
     Args:
         file: The file.
         columns: The columns that will be wanted, if known, whose types it then looks for.
         pipe: A stream to read instead of the file's path.
+        span: The bytes to read of a file that is not compressed; None for all.
     """
     with open_bytes(file, pipe) as (stream, consumed):
-        yield JsonlReader(file, columns, stream, consumed)
+        reader = JsonlReader(file, columns, stream, consumed)
+        if span is not None:
+            reader.narrow(stream, span)
+        yield reader
 
 
 def _parsed(block: bytes, schema: pa.Schema, path: str, lines_before: int) -> Iterator[pa.RecordBatch]:

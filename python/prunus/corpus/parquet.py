@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from prunus.corpus.discover import SourceFile
-from prunus.corpus.streams import Pipe
+    from prunus.corpus.spans import Span
+    from prunus.corpus.streams import Pipe
 
 _BUFFER_BYTES = 1 << 20
 
@@ -26,18 +27,28 @@ _BUFFER_BYTES = 1 << 20
 class ParquetReader:
     """An open Parquet file."""
 
-    def __init__(self, file: SourceFile, parquet: pq.ParquetFile, size: int) -> None:
+    def __init__(self, file: SourceFile, parquet: pq.ParquetFile, size: int, span: Span | None = None) -> None:
         self._file = file
         self._parquet = parquet
-        self._size = size
-        self._rows = 0
+        self._size = span.weight if span else size
+        self._groups = range(span.start, span.stop) if span else range(parquet.metadata.num_row_groups)
+        self._first = self._rows = self._rows_in(range(self._groups.start))
+        self._all_rows = self._rows_in(self._groups)
         self.schema: pa.Schema = parquet.schema_arrow
+
+    def _rows_in(self, groups: range) -> int:
+        return sum(self._parquet.metadata.row_group(group).num_rows for group in groups)
+
+    def weights(self, columns: Sequence[str]) -> list[int]:
+        """Bytes that each row group holds of the wanted columns, decompressed."""
+        leaves = _leaves(self._parquet, columns)
+        return [_size(self._parquet.metadata.row_group(group), leaves) for group in self._groups]
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Bounded batches of the wanted columns, each with its first row's number."""
         leaves = _leaves(self._parquet, columns)
         names = [self._parquet.schema.column(leaf).path for leaf in leaves]
-        for group in range(self._parquet.metadata.num_row_groups):
+        for group in self._groups:
             with reading(self._file.path, f"row group {group}"):
                 step = _rows_per_batch(self._parquet.metadata.row_group(group), leaves)
                 for read in self._parquet.iter_batches(step, row_groups=[group], columns=names, use_threads=False):
@@ -47,13 +58,12 @@ class ParquetReader:
 
     def consumed(self) -> int:
         """Bytes of the file read so far, by its rows."""
-        rows: int = self._parquet.metadata.num_rows
-        return self._size * self._rows // max(rows, 1)
+        return self._size * (self._rows - self._first) // max(self._all_rows, 1)
 
 
 @contextmanager
-def open_parquet(file: SourceFile, pipe: Pipe | None) -> Iterator[ParquetReader]:
-    """Open a Parquet file; a compressed one or a pipe goes through a temporary file."""
+def open_parquet(file: SourceFile, pipe: Pipe | None, span: Span | None = None) -> Iterator[ParquetReader]:
+    """Open a Parquet file, or some of its row groups; a compressed one or a pipe goes through a temporary file."""
     with ExitStack() as stack:
         if pipe is None and file.size is not None and not file.compression:
             source = stack.enter_context(open_file(file.path))
@@ -66,13 +76,16 @@ def open_parquet(file: SourceFile, pipe: Pipe | None) -> Iterator[ParquetReader]
         # would be held at once; but over a network each buffer is a round trip, so there the chunks come in few, ahead.
         how = {"pre_buffer": True} if is_url(file.path) else {"buffer_size": _BUFFER_BYTES}
         parquet = stack.enter_context(pq.ParquetFile(source, **how))
-        yield ParquetReader(file, parquet, size)
+        yield ParquetReader(file, parquet, size, span)
 
 
 def _rows_per_batch(group: pq.RowGroupMetaData, leaves: Sequence[int]) -> int:
-    size: int = sum(group.column(leaf).total_uncompressed_size for leaf in leaves)
     rows: int = group.num_rows
-    return max(1, min(BATCH_ROWS, BLOCK_BYTES * rows // max(size, 1)))
+    return max(1, min(BATCH_ROWS, BLOCK_BYTES * rows // max(_size(group, leaves), 1)))
+
+
+def _size(group: pq.RowGroupMetaData, leaves: Sequence[int]) -> int:
+    return sum(group.column(leaf).total_uncompressed_size for leaf in leaves)
 
 
 def _leaves(parquet: pq.ParquetFile, columns: Sequence[str]) -> list[int]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from prunus.corpus.discover import SourceFile
+    from prunus.corpus.spans import Span
     from prunus.corpus.streams import Pipe
 
 
@@ -40,7 +41,11 @@ class Reader(Protocol):
 
 @contextmanager
 def open_reader(
-    file: SourceFile, columns: Sequence[str] | None, text_rows: str, pipe: Pipe | None = None
+    file: SourceFile,
+    columns: Sequence[str] | None,
+    text_rows: str,
+    pipe: Pipe | None = None,
+    span: Span | None = None,
 ) -> Iterator[Reader]:
     """Open a file with its format's reader.
 
@@ -49,18 +54,19 @@ def open_reader(
         columns: The columns that will be wanted, if known, so that JSONL looks for their types.
         text_rows: `line` or `file`.
         pipe: A stream to read instead of the file's path.
+        span: The stretch to read of a file that can be divided; None for all of it.
 
     Raises:
         CorpusError: It cannot be opened as what it is said to be.
     """
     opened: AbstractContextManager[Reader]
     if file.format == "parquet":
-        opened = open_parquet(file, pipe)
+        opened = open_parquet(file, pipe, span)
     elif file.format == "arrow":
         opened = open_arrow(file, pipe)
     elif file.format == "jsonl":
-        opened = open_jsonl(file, columns, pipe)
+        opened = open_jsonl(file, columns, pipe, span)
     else:
-        opened = open_text(file, text_rows, pipe)
+        opened = open_text(file, text_rows, pipe, span)
     with reading(file.path), opened as reader:
         yield reader

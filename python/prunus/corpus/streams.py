@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prunus.corpus.discover import SourceFile
+    from prunus.corpus.spans import ByteRange
 
 HEAD_BYTES = 64
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -110,14 +111,16 @@ def reading(path: str, what: str = "") -> Iterator[None]:
         ) from error
 
 
-def line_blocks(stream: pa.NativeFile, size: int = BLOCK_BYTES) -> Iterator[bytes]:
+def line_blocks(
+    stream: pa.NativeFile | ByteRange, size: int = BLOCK_BYTES, *, at_start: bool = True
+) -> Iterator[bytes]:
     """Blocks of about `size` bytes that end at a line feed, but the last; a longer line is a block of its own.
 
-    A byte order mark at the start is no text and is left out.
+    A byte order mark `at_start` of a file is no text and is left out.
     """
     parts: list[bytes] = []
     start = stream.read(len(_BYTE_ORDER_MARK))
-    block = start.removeprefix(_BYTE_ORDER_MARK) + stream.read(size)
+    block = (start.removeprefix(_BYTE_ORDER_MARK) if at_start else start) + stream.read(size)
     while block:
         # The parts hold no line feed, so a line of a gigabyte is searched once and joined once.
         end = block.rfind(b"\n") + 1

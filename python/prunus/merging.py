@@ -1,0 +1,54 @@
+"""Adding the counts of files and work directories, each of them once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prunus.counts import TokenCounts
+from prunus.errors import UsageError
+from prunus.summing import summed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def merge_files(paths: Iterable[str | os.PathLike[str]]) -> TokenCounts:
+    """The sum of counts files and of work directories of `prunus scan --resume`, read one by one.
+
+    Args:
+        paths: Files that `prunus scan` wrote, and directories that `prunus scan --resume` did.
+
+    Raises:
+        UsageError: A file, or the same counts under two names, would count twice; or the options differ.
+        TokenizerMismatchError: They were counted with different tokenizers or by different oracles.
+        CorpusError: A file is damaged, or units of a work directory are missing.
+    """
+    return summed(_each_once(paths))
+
+
+def _each_once(paths: Iterable[str | os.PathLike[str]]) -> Iterator[TokenCounts]:
+    seen: dict[object, str] = {}
+    for named in paths:
+        path = os.fspath(named)
+        counts = _read(path)
+        for mark in (os.path.realpath(path), _mark(counts)):
+            if mark in seen:
+                raise UsageError(
+                    f"{path}: holds what {seen[mark]} holds: it would be counted twice", hint="Name each once."
+                )
+            seen[mark] = path
+        yield counts
+
+
+def _read(path: str) -> TokenCounts:
+    if not Path(path).is_dir():
+        return TokenCounts.load(path)
+    from prunus.units import WorkDirectory
+
+    return WorkDirectory(path).merged()
+
+
+def _mark(counts: TokenCounts) -> object:
+    return hash(counts), counts.info.to_json() if counts.info.tokens else object()
