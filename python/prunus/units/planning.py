@@ -100,7 +100,7 @@ def _behind_line(stream: pa.NativeFile, position: int, length: int) -> int:
     """Place behind the first line feed at or after a position; the end of the file if there is none."""
     stream.seek(position)
     while block := stream.read(_LOOK_BYTES):
-        at = block.find(b"\n")
+        at: int = block.find(b"\n")
         if at >= 0:
             return position + at + 1
         position += len(block)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from prunus.corpus.files import FileCorpus
 from prunus.corpus.spans import Span
-from prunus.corpus.stretch import StretchCorpus
 from prunus.corpus.streams import open_file
+from prunus.corpus.stretch import StretchCorpus
 from prunus.errors import CorpusError, TokenizerError, UsageError
 from prunus.scanning import refuse_nothing
 from prunus.summing import summed
