@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from prunus.pruning import PruneReport, prune
     from prunus.remap import IdRemap
     from prunus.reports.build import Report, report
+    from prunus.restoring import RestoreReport, restore
     from prunus.scanning import Scanner, scan
     from prunus.selection import KeepSet, select
     from prunus.training.session import FineTuning, fine_tuning
@@ -67,6 +68,8 @@ _HOME = {
     "IdRemap": "prunus.remap",
     "Report": "prunus.reports.build",
     "report": "prunus.reports.build",
+    "RestoreReport": "prunus.restoring",
+    "restore": "prunus.restoring",
     "Scanner": "prunus.scanning",
     "scan": "prunus.scanning",
     "KeepSet": "prunus.selection",
@@ -94,6 +97,7 @@ __all__ = [
     "PrunePlan",
     "PruneReport",
     "Report",
+    "RestoreReport",
     "Role",
     "ScanInfo",
     "Scanner",
@@ -111,6 +115,7 @@ __all__ = [
     "plan",
     "prune",
     "report",
+    "restore",
     "scan",
     "select",
     "used_ids",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+
+class Renumbers(Protocol):
+    """What configs are renumbered by: an `IdRemap`, or its inverse on the way back."""
+
+    def get(self, old: int, /) -> int | None:
+        """The other id of `old`, or None if it has none."""
 
 
 @dataclass(frozen=True, eq=False)

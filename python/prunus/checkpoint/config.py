@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prunus.checkpoint.jsontext import Json
     from prunus.plugin.family import ModelFamily
-    from prunus.remap import IdRemap
+    from prunus.remap import Renumbers
 
 _CONFIG = "config.json"
 _DEEPEST = 64
@@ -107,7 +107,7 @@ def config_ids(directory: str | Path, family: ModelFamily) -> tuple[ConfigIds, .
 
 
 def plan_config_edits(
-    directory: str | Path, family: ModelFamily, remap: IdRemap, rows_before: int, rows_after: int
+    directory: str | Path, family: ModelFamily, remap: Renumbers, rows_before: int, rows_after: int
 ) -> tuple[ConfigEdit, ...]:
     """Every value of the configs that pruning changes: sizes and token ids.
 
@@ -276,7 +276,7 @@ class _Collector:
         return old
 
 
-def _renumber(field: _Field, remap: IdRemap, rows: int) -> Callable[[int], int]:
+def _renumber(field: _Field, remap: Renumbers, rows: int) -> Callable[[int], int]:
     """New id by old, for one field: an id without a token, before or after, is an error that names the field."""
 
     def convert(old: int) -> int:

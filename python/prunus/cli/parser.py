@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _plan(commands.add_parser("plan", help="show what pruning would do; a dry run"))
     _prune(commands.add_parser("prune", help="write a smaller model, verified"))
     _verify(commands.add_parser("verify", help="prove a pruned directory against its source"))
+    _restore(commands.add_parser("restore", help="bring a pruned, perhaps fine-tuned model back to full size"))
     _report(commands.add_parser("report", help="show counts and pruned models as tables and plots"))
     _plugins(commands.add_parser("plugins", help="list the installed model families"))
     _completion(commands.add_parser("completion", help="write what a shell needs to complete prunus"))
@@ -132,6 +133,15 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     _corpus_options(parser)
     parser.add_argument("--no-forward", action="store_true", help="do not compare forward passes")
     _tokenizer_from(parser)
+    _common(parser)
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run("restore"))
+    parser.add_argument("pruned", metavar="PRUNED", help="a directory that `prunus prune` wrote, tuned or not")
+    parser.add_argument("--base", required=True, metavar="MODEL", help="the unpruned directory; only ever read")
+    parser.add_argument("-o", "--out", required=True, metavar="FULL", help="the directory to write; must not exist")
+    parser.add_argument("--record", metavar="DIR", help="the `prunus` folder of the pruning, if PRUNED has none")
     _common(parser)
 
 
