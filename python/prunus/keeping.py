@@ -11,12 +11,16 @@ import numpy as np
 from prunus.errors import CheckpointError, SelectionError
 from prunus.kept import KeptTokens
 from prunus.naming import resolve_names
+from prunus.sizing import reasons_up_to
 from prunus.tokenizer.closure import close
+from prunus.tokenizer.hfconfig import sentinels_before
 from prunus.tokenizer.required import Reason, required
+from prunus.writtenin import ScriptRules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from prunus.rules import TokenRules
     from prunus.selection import KeepSet
     from prunus.tokenizer.document import TokenizerDocument
 
@@ -80,17 +84,36 @@ class _Keeper:
         dropped = off_exactly | (off_meant - exactly)
         self._refuse_needed(dropped)
         self._add(exactly | meant, "asked", dropped)
-        self._add(self.chosen.ids.tolist(), "seen", dropped)
+        by_script = ScriptRules(self.chosen, self.document)
+        seen = by_script.narrowed(self.chosen.ranked_choice.tolist())
+        if self.rules.size is None:
+            self._add(seen, "seen", dropped)
+        self._add(by_script.quota(), "quota", dropped)
+        self._add(by_script.all_of(), "script", dropped)
         self._add({i for text in self.needs.texts for i in self.encode(text)}, "chat-template", dropped)
-        for reasons in (self.needs.ids, required(self.document)):
+        self._add_needed(dropped)
+        self._pin(dropped)
+        self._close(dropped)
+        if self.rules.size is not None:
+            self.reasons = reasons_up_to(self.document, self.reasons, seen, dropped, self.rules.size)
+        return self._table()
+
+    @property
+    def rules(self) -> TokenRules:
+        return self.chosen.rules
+
+    def _add_needed(self, dropped: set[int]) -> None:
+        rules = self.rules
+        general = required(self.document, rules.unseen, drop_unused_added=rules.drop_unused_added)
+        for reasons in (self.needs.ids, general):
             for identifier, reason in reasons.items():
                 if identifier not in dropped:
                     self.reasons.setdefault(identifier, reason)
-        self._pin(dropped)
-        self._close(dropped)
-        return self._table()
+        if rules.drop_unused_added:
+            # T5 makes its sentinels from their number, so those before a kept one stay.
+            self._add(sentinels_before(self.document, self.reasons), "sentinel", dropped)
 
-    def _add(self, ids: set[int] | list[int], why: str, dropped: set[int]) -> None:
+    def _add(self, ids: Iterable[int], why: str, dropped: set[int]) -> None:
         for identifier in ids:
             if identifier not in dropped:
                 self.reasons.setdefault(identifier, Reason(why))

@@ -63,6 +63,7 @@ class PrunePlan:
         tensor_bytes: Bytes of all tensors before and after.
         share_of_counted: Share of all counted occurrences whose token is kept; None where nothing was counted.
         tokenizer_from: Which pipeline was taken, `file` or `transformers`.
+        unseen: What becomes of text that was not counted: spelled in `bytes`, in `characters`, or `unk`.
         note: What a person should know about the tokenizer beside transformers; mostly empty.
         version: Version of Prunus.
     """
@@ -85,6 +86,7 @@ class PrunePlan:
     tensor_bytes: tuple[int, int]
     share_of_counted: float | None
     tokenizer_from: str
+    unseen: str = ""
     note: str = ""
     version: str = __version__
 

@@ -6,6 +6,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from prunus._engine import fingerprint
 from prunus.checkpoint.config import config_ids, plan_config_edits, read_config
 from prunus.checkpoint.index import Checkpoint
@@ -19,9 +21,11 @@ from prunus.plugin.manager import family_for, plugin_manager
 from prunus.plugin.matching import match_tensors
 from prunus.selection import KeepSet, select
 from prunus.tokenizer.document import TokenizerDocument
+from prunus.tokenizer.hfconfig import role_ids
 from prunus.tokenizer.required import Reason
 from prunus.tokenizer.resolve import resolve_tokenizer
 from prunus.tokenizer.sidecars import chat_template_texts
+from prunus.tokenizer.unseen import checked_quality
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -90,8 +94,9 @@ def plan(
         model_type=str(config["model_type"]),
         family=family.name,
         fingerprint=own,
-        policy=chosen.policy,
-        exact=chosen.exact,
+        policy=", ".join([chosen.policy, *chosen.rules.said()]),
+        unseen=checked_quality(document, chosen.rules.unseen),
+        exact=_is_exact(chosen, kept),
         kept=kept,
         tensors=tensors,
         ties=observe_ties(checkpoint, matches),
@@ -138,6 +143,8 @@ def _needs(
             ids.setdefault(identifier, Reason(f"config: {field.path}"))
             if field.file == "config.json" and field.path in family.pinned_fields:
                 pinned[identifier] = field.path
+    for identifier, reason in role_ids(directory, document).items():
+        ids.setdefault(identifier, reason)
     context = ProtectContext(model_dir=directory, config=config, tokens=document.tokens)
     for protected in plugin_manager().protected_ids(context):
         if protected.id not in document.tokens:
@@ -170,6 +177,10 @@ def _totals(
         whole = size(checkpoint.tensors[tensor.name])
         saved += whole - (whole // rows * rows_after if rows else 0)
     return before, before - saved
+
+
+def _is_exact(chosen: KeepSet, kept: KeptTokens) -> bool:
+    return chosen.counts is not None and bool(np.isin(chosen.counts.ids, kept.old_ids).all())
 
 
 def _share(chosen: KeepSet, kept: KeptTokens) -> float | None:

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from prunus.pruning import PruneReport
 
 MOST_EDITS = 12
+UNSEEN = {
+    "bytes": "spelled in bytes, nothing is unknown (--unseen bytes)",
+    "characters": "spelled in the vocabulary's characters, others are unknown (--unseen characters)",
+    "unk": "unknown unless made of kept tokens (--unseen unk)",
+}
 SPECIFIC_REASONS = ("config: ", "protected: ")
 
 
@@ -71,6 +76,7 @@ def sizes_text(plan: PrunePlan) -> str:
     for name, before, after, text in pairs:
         rows.append([name, text(before), text(after), f"{after / before:.1%}" if before else "-"])
     lines = [table(rows), f"  selection: {plan.policy}"]
+    lines += [f"  unseen text: {UNSEEN[plan.unseen]}"] if plan.unseen else []
     if plan.share_of_counted is not None:
         exact = "the corpus keeps its tokens" if plan.exact else "text with dropped tokens is segmented otherwise"
         lines.append(f"  occurrences whose token is kept: {plan.share_of_counted:.4%} ({exact})")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunus.counts import TokenCounts, merge
 from prunus.errors import SelectionError, TokenizerMismatchError, UsageError
+from prunus.ranking import amounts_of, by_count
+from prunus.rules import TokenRules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from prunus.counts import TokenCounts
 
 METADATA_KEY = b"prunus.keep"
 
@@ -52,6 +53,8 @@ class KeepSet:
         drop: Tokens to drop whatever their count; what a config, the post-processor or a kept token needs cannot go.
         policy: How `ids` were chosen, for the report.
         fingerprint: Fingerprint of the tokenizer it belongs to; None if only names were given.
+        rules: What is asked beyond counts and names.
+        ranked: All counted ids, most worth keeping first; empty where nothing was counted.
     """
 
     ids: NDArray[np.uint32]
@@ -60,11 +63,30 @@ class KeepSet:
     drop: NamedTokens
     policy: str
     fingerprint: str | None
+    rules: TokenRules = field(default_factory=TokenRules)
+    ranked: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
 
     @property
     def exact(self) -> bool:
         """Whether every counted token was chosen, so that the counted corpus keeps its segmentation."""
-        return self.counts is not None and len(self.ids) == len(self.counts.ids) and not self.drop
+        complete = self.counts is not None and len(self.ids) == len(self.counts.ids)
+        return complete and not self.drop and not self.rules.narrows
+
+    @property
+    def ranked_choice(self) -> NDArray[np.uint32]:
+        """The chosen ids, most worth keeping first."""
+        return self.ranked[np.isin(self.ranked, self.ids)] if len(self.ranked) else self.ids
+
+    def __or__(self, other: KeepSet) -> KeepSet:
+        """What either selection keeps, of counts and names; dropped by name is what either drops.
+
+        Raises:
+            UsageError: The rules of the two differ, or only one of them was counted.
+            TokenizerMismatchError: They belong to different tokenizers.
+        """
+        from prunus.union import union
+
+        return union(self, other)
 
     def __repr__(self) -> str:
         return f"KeepSet({len(self.ids):,} ids by {self.policy}; keep by name: {self.keep}; drop by name: {self.drop})"
@@ -79,7 +101,9 @@ class KeepSet:
         import pyarrow.parquet as pq
 
         named = {"keep": asdict(self.keep), "drop": asdict(self.drop), "policy": self.policy}
-        table = pa.table({"id": pa.array(self.ids, pa.uint32())})
+        named["rules"] = self.rules.to_dict()
+        order = self.ranked if len(self.ranked) else self.ids
+        table = pa.table({"id": pa.array(order, pa.uint32()), "chosen": np.isin(order, self.ids)})
         metadata = {METADATA_KEY: json.dumps(named | {"fingerprint": self.fingerprint})}
         pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
 
@@ -100,15 +124,18 @@ class KeepSet:
         except (pa.ArrowException, OSError, KeyError) as error:
             raise SelectionError(f"{path}: no selection that `KeepSet.save` wrote: {error}") from error
         keep, drop = ({k: tuple(v) for k, v in named[name].items()} for name in ("keep", "drop"))
-        ids = table.column("id").to_numpy()
-        chosen = cls(ids, None, NamedTokens(**keep), NamedTokens(**drop), named["policy"], named["fingerprint"])
+        ranked, marked = (table.column(name).to_numpy() for name in ("id", "chosen"))
+        ids, rules = np.sort(ranked[marked]), TokenRules.from_dict(named["rules"])
+        names = NamedTokens(**keep), NamedTokens(**drop)
+        chosen = cls(ids, None, *names, named["policy"], named["fingerprint"], rules, ranked)
         return chosen if counts is None else replace(chosen, counts=_of_same(counts, chosen.fingerprint))
 
 
 def select(
-    counts: TokenCounts | None = None,
+    counts: TokenCounts | Sequence[TokenCounts] | None = None,
     *,
     tokenizer: object = None,
+    weights: Sequence[float] = (),
     min_count: int = 1,
     top_k: int | None = None,
     coverage: float | None = None,
@@ -120,16 +147,24 @@ def select(
     drop_ids: Iterable[int] = (),
     drop_regex: Iterable[str] = (),
     drop_text: Iterable[str] = (),
+    scripts: Iterable[str] = (),
+    only_scripts: Iterable[str] = (),
+    script_quotas: Mapping[str, int] | None = None,
+    size: int | None = None,
+    unseen: str | None = None,
+    drop_unused_added: bool = False,
 ) -> KeepSet:
-    """Chooses tokens by count and by name.
+    """Chooses tokens by count, by name, and by rules that need the tokenizer.
 
     Every limit narrows the seen tokens further: `min_count`, then `coverage`, then `top_k`. Equal counts are ordered by
     id, so the result is deterministic. What the tokenizer itself needs (special tokens, byte alphabet, merge path) is
     added by `plan`.
 
     Args:
-        counts: What `scan` counted; without it, only named tokens are kept.
+        counts: What `scan` counted, of one corpus or of several; without it, only named tokens are kept.
         tokenizer: The tokenizer, if there are no counts to name it: a path, a directory or a live object.
+        weights: One weight for each of several counts: tokens are ordered by the weighted sum of their shares, so that
+            a large corpus does not drown a small one. Without weights occurrences are added.
         min_count: Fewest occurrences that a seen token needs.
         top_k: How many seen tokens to keep at most, most frequent first.
         coverage: Share of all occurrences, above 0 and up to 1; the smallest set of tokens that covers it is kept.
@@ -141,6 +176,13 @@ def select(
         drop_ids: Ids to drop in any case.
         drop_regex: Regular expressions; matching tokens are dropped unless kept by content or id.
         drop_text: Texts all of whose tokens are dropped unless kept by content or id.
+        scripts: Scripts (`Latin`) or languages (`ja`): all tokens written in them alone are kept.
+        only_scripts: Scripts or languages: seen tokens with a character of another are not kept.
+        script_quotas: Scripts, each with how many of its most frequent seen tokens stay whatever the limits.
+        size: Tokens of the pruned tokenizer, everything included: exactly so many are kept.
+        unseen: Quality of the fallback for text that was not counted: `bytes`, `characters` or `unk`; by default the
+            safest that the tokenizer allows.
+        drop_unused_added: Whether added tokens go that were not seen and that no config names.
 
     Raises:
         UsageError: A limit is out of range, a limit is given without counts, neither counts nor names are given, or the
@@ -159,19 +201,28 @@ def select(
     both = (set(keep.tokens) & set(drop.tokens)) or (set(keep.ids) & set(drop.ids))
     if both:
         raise SelectionError(f"{sorted(both)[0]!r} is both kept and dropped by name", hint="Name it once.")
+    rules = TokenRules.of(
+        script_quotas or {}, scripts, only_scripts, size=size, unseen=unseen, drop_unused_added=drop_unused_added
+    )
     fingerprint = _fingerprint(tokenizer) if tokenizer is not None else None
     if counts is None:
-        if min_count != 1 or top_k is not None or coverage is not None:
-            raise UsageError("min_count, top_k and coverage need counts", hint="Scan a corpus first: prunus scan.")
-        if not keep:
+        if min_count != 1 or top_k is not None or coverage is not None or weights or rules.quotas:
+            raise UsageError(
+                "min_count, top_k, coverage, weights and script_quotas need counts",
+                hint="Scan a corpus first: prunus scan.",
+            )
+        if not (keep or rules.scripts or rules.size):
             raise UsageError("nothing to keep: neither counts nor tokens were given", hint="Give counts, or keep_ids.")
-        return KeepSet(np.zeros(0, np.uint32), None, keep, drop, "name", fingerprint)
-    _refuse_a_part(counts)
-    ids, policy = _by_count(counts, min_count, top_k, coverage)
-    own = counts.info.fingerprint
+        return KeepSet(np.zeros(0, np.uint32), None, keep, drop, "name", fingerprint, rules)
+    parts = [counts] if isinstance(counts, TokenCounts) else list(counts)
+    total = merge(parts)
+    _refuse_a_part(total)
+    ranked, chosen, policy = by_count(total, amounts_of(total, parts, weights), min_count, top_k, coverage)
+    if weights:
+        policy += f", weighted {':'.join(f'{weight:g}' for weight in weights)}"
     if fingerprint is not None:
-        _of_same(counts, fingerprint)
-    return KeepSet(ids, counts, keep, drop, policy, own)
+        _of_same(total, fingerprint)
+    return KeepSet(np.sort(chosen), total, keep, drop, policy, total.info.fingerprint, rules, ranked)
 
 
 def _refuse_a_part(counts: TokenCounts) -> None:
@@ -180,40 +231,6 @@ def _refuse_a_part(counts: TokenCounts) -> None:
             f"the counts hold only {counts.info.part}: tokens of the rest would be dropped",
             hint="Merge the counts of all shards first: prunus merge.",
         )
-
-
-def _by_count(
-    counts: TokenCounts, min_count: int, top_k: int | None, coverage: float | None
-) -> tuple[NDArray[np.uint32], str]:
-    if min_count < 1:
-        raise UsageError(f"min_count must be at least 1, not {min_count}")
-    if top_k is not None and top_k < 1:
-        raise UsageError(f"top_k must be at least 1, not {top_k}")
-    if coverage is not None and not 0 < coverage <= 1:
-        raise UsageError(f"coverage must be above 0 and at most 1, not {coverage}", hint="99 % is 0.99.")
-    order = np.lexsort((counts.ids, -counts.counts.astype(np.int64)))
-    amounts = counts.counts[order]
-    size = int(np.searchsorted(-amounts.astype(np.int64), -min_count, side="right"))
-    said = ["seen" if min_count == 1 else f"seen at least {min_count} times"]
-    if coverage is not None:
-        size = min(size, _covering(amounts, coverage))
-        said.append(f"covering {coverage:.10g} of all occurrences")
-    if top_k is not None:
-        size = min(size, top_k)
-        said.append(f"the {top_k:,} most frequent")
-    return np.sort(counts.ids[order[:size]]), ", ".join(said)
-
-
-def _covering(amounts: NDArray[np.uint64], coverage: float) -> int:
-    """How many of the descending `amounts` reach the share; in integers, for a float is an exact ratio of two."""
-    numerator, denominator = coverage.as_integer_ratio()
-    total = sum(amounts.tolist())
-    reached = 0
-    for position, amount in enumerate(amounts.tolist()):
-        if reached * denominator >= total * numerator:
-            return position
-        reached += amount
-    return len(amounts)
 
 
 def _fingerprint(tokenizer: object) -> str:

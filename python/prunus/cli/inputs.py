@@ -85,20 +85,46 @@ def selected(parsed: argparse.Namespace) -> KeepSet:
     from prunus.merging import merge_files
     from prunus.selection import select
 
-    counts = None
+    counts: list[TokenCounts] | None = None
     if parsed.counts:
-        counts = merge_files(parsed.counts)
+        # Each file by itself only where each has a weight: together they are checked for counting twice.
+        groups = [[path] for path in parsed.counts] if parsed.weights else [parsed.counts]
+        counts = [merge_files(group) for group in groups]
     elif parsed.corpus:
-        counts = scanned(parsed, parsed.corpus, parsed.model)
+        counts = [scanned(parsed, parsed.corpus, parsed.model)]
     named: dict[str, Any] = {}
     for verb in ("keep", "drop"):
         named[f"{verb}_tokens"] = _lines(getattr(parsed, f"{verb}_tokens"))
         named[f"{verb}_ids"] = _ids(getattr(parsed, f"{verb}_ids"))
         named[f"{verb}_regex"] = getattr(parsed, f"{verb}_regex")
         named[f"{verb}_text"] = _lines(getattr(parsed, f"{verb}_text"))
-    if counts is None and not any(named[name] for name in named if name.startswith("keep")):
+    keeps = any(named[name] for name in named if name.startswith("keep")) or parsed.script or parsed.size
+    if counts is None and not keeps:
         raise UsageError("nothing says what to keep", hint="Give --counts FILE, --corpus PATH, or --keep-ids.")
-    return select(counts, min_count=parsed.min_count, top_k=parsed.top_k, coverage=parsed.coverage, **named)
+    limits = {"min_count": parsed.min_count, "top_k": parsed.top_k, "coverage": parsed.coverage}
+    return select(counts, weights=parsed.weights, **limits, **named, **_rules(parsed))
+
+
+def _rules(parsed: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "scripts": _words(parsed.script),
+        "only_scripts": _words(parsed.only_script),
+        "script_quotas": dict(_quota(given) for given in parsed.script_quota),
+        "size": parsed.size,
+        "unseen": parsed.unseen,
+        "drop_unused_added": parsed.drop_unused_added,
+    }
+
+
+def _words(value: str | None) -> list[str]:
+    return [word.strip() for word in (value or "").split(",") if word.strip()]
+
+
+def _quota(given: str) -> tuple[str, int]:
+    script, _, number = given.partition("=")
+    if not number.isdecimal():
+        raise UsageError(f"--script-quota {given}: is no script with a number", hint="Write Cyrillic=500.")
+    return script, int(number)
 
 
 def _lines(path: str | None) -> list[str]:

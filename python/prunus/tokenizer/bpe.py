@@ -6,18 +6,16 @@ kept merges, in their order, contain every merge that a text of kept tokens need
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from prunus.errors import TokenizerError
-from prunus.tokenizer.alphabet import byte_characters, byte_pieces
-from prunus.tokenizer.components import check_fields, is_byte_level
+from prunus.tokenizer.components import check_fields
 from prunus.tokenizer.reasons import Reason
 from prunus.tokenizer.vocabulary import flag_field, read_vocabulary, rewrite_vocabulary, text_field
-from prunus.tokenizer.wordlevel import refuse
+from prunus.tokenizer.wordlevel import refuse, required
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from prunus.remap import IdRemap
     from prunus.tokenizer.document import TokenizerDocument
@@ -58,20 +56,6 @@ def unk(document: TokenizerDocument) -> int | None:
     return None if token is None else document.model_ids.get(token)
 
 
-def required(document: TokenizerDocument) -> Iterator[tuple[int, Reason]]:
-    """The alphabet: bytes, or single characters where a character without a token would vanish."""
-    ids = document.model_ids
-    if document.model.get("byte_fallback"):
-        # Gemma has the tab itself in the place of its byte.
-        pieces = (piece if piece in ids else chr(byte) for byte, piece in enumerate(byte_pieces()))
-        yield from ((ids[piece], Reason("alphabet")) for piece in pieces if piece in ids)
-    elif is_byte_level(dict(document.data)):
-        yield from ((ids[form], Reason("alphabet")) for form in _forms(document, byte_characters()) if form in ids)
-    else:
-        characters = sorted({character for token in ids for character in token})
-        yield from ((ids[form], Reason("character")) for form in _forms(document, characters) if form in ids)
-
-
 def close(document: TokenizerDocument, kept: Collection[int]) -> dict[int, Reason]:
     """The tokens on the merge paths of kept ones."""
     rules, ids = document.merge_rules, document.model_ids
@@ -97,11 +81,3 @@ def rewrite(document: TokenizerDocument, remap: IdRemap) -> dict[str, Any]:
         if left in vocab and right in vocab and result in vocab
     ]
     return {**model, "vocab": vocab, "merges": merges}
-
-
-def _forms(document: TokenizerDocument, characters: Collection[str]) -> Iterator[str]:
-    """Each character as it can begin, continue and end a word."""
-    prefix = document.model.get("continuing_subword_prefix") or ""
-    suffix = document.model.get("end_of_word_suffix") or ""
-    for before, after in product(dict.fromkeys(("", prefix)), dict.fromkeys(("", suffix))):
-        yield from (before + character + after for character in characters)

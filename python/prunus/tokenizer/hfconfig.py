@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from prunus.checkpoint.jsontext import parse_object, replace_value
+from prunus.checkpoint.jsontext import parse_object, read_object, replace_value
 from prunus.errors import SelectionError, TokenizerError, UnsupportedFileError
+from prunus.tokenizer.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
 
     from prunus.checkpoint.jsontext import Json
     from prunus.remap import IdRemap
     from prunus.tokenizer.document import TokenizerDocument
 
+CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 LISTS = ("additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens")
 _VOCABULARIES = frozenset(
@@ -37,6 +40,47 @@ def rewrite_config(data: bytes, name: str, document: TokenizerDocument, remap: I
     for path, value in _edits(config, name, document, remap):
         text = replace_value(text, [path], value)
     return text.encode("utf-8")
+
+
+def role_ids(directory: Path, document: TokenizerDocument) -> dict[int, Reason]:
+    """Ids of the tokens to which the tokenizer's configs give a role, such as `eos_token`; they cannot be dropped.
+
+    Raises:
+        TokenizerError: A config is damaged.
+    """
+    found: dict[int, Reason] = {}
+    for name in CONFIGS:
+        if (directory / name).is_file():
+            config = read_object(directory / name, TokenizerError)
+            for field, value in config.items():
+                for content in _role_tokens(field, value):
+                    if content in document.ids:
+                        found.setdefault(document.ids[content], Reason(f"config: {field}"))
+                for identifier in _id_list(value) if field.endswith(("_token_id", "_token_ids")) else ():
+                    if identifier in document.tokens:
+                        found.setdefault(identifier, Reason(f"config: {field}"))
+    return found
+
+
+def sentinels_before(document: TokenizerDocument, kept: Collection[int]) -> set[int]:
+    """Ids of the sentinels `<extra_id_N>` whose number is below that of a kept one."""
+    sentinels = {int(m[1]): i for token, i in document.ids.items() if (m := _SENTINEL.fullmatch(token))}
+    last = max((number for number, identifier in sentinels.items() if identifier in kept), default=-1)
+    return {identifier for number, identifier in sentinels.items() if number < last}
+
+
+def _role_tokens(field: str, value: Json) -> Iterator[str]:
+    """Contents that a field gives a role: `eos_token`, and the names inside `extra_special_tokens`."""
+    members = value if field in LISTS and isinstance(value, dict) else {field: value}
+    for name, member in members.items():
+        content = _content(member)
+        if (members is value or name.endswith("_token")) and isinstance(content, str):
+            yield content
+
+
+def _id_list(value: Json) -> list[int]:
+    ids = value if isinstance(value, list) else [value]
+    return ids if ids and all(type(i) is int for i in ids) else []
 
 
 def _edits(
@@ -111,8 +155,8 @@ def _kept_members(field: str, value: Json, name: str, document: TokenizerDocumen
 
 
 def _ids(field: str, value: Json, name: str, document: TokenizerDocument, remap: IdRemap) -> Iterator[tuple[str, Json]]:
-    ids = value if isinstance(value, list) else [value]
-    if not ids or not all(type(i) is int for i in ids):
+    ids = _id_list(value)
+    if not ids:
         return
     for identifier in ids:
         if identifier >= 0 and identifier not in remap:

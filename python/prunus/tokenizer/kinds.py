@@ -27,7 +27,7 @@ class KindModule(Protocol):
         """The id of the unknown token, if the model has one."""
 
     def required(self, document: TokenizerDocument) -> Iterable[tuple[int, Reason]]:
-        """Ids that stay so that text outside the corpus degrades gracefully."""
+        """Ids without which kept ones would be found otherwise, whatever is kept."""
 
     def close(self, document: TokenizerDocument, kept: Collection[int]) -> dict[int, Reason]:
         """Ids beyond `kept` without which kept tokens would not be reached."""

@@ -8,6 +8,7 @@ from prunus.errors import TokenizerError
 from prunus.tokenizer.components import parts, processor_ids
 from prunus.tokenizer.kinds import module_of
 from prunus.tokenizer.reasons import Reason
+from prunus.tokenizer.unseen import checked_quality, fallback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["Reason", "named_ids", "required"]
 
 
-def required(document: TokenizerDocument) -> dict[int, Reason]:
+def required(
+    document: TokenizerDocument, unseen: str | None = None, *, drop_unused_added: bool = False
+) -> dict[int, Reason]:
     """The ids that stay unless dropped by name, each with its first reason.
 
     Args:
         document: The tokenizer.
+        unseen: Quality of the fallback for unseen text, the best by default.
+        drop_unused_added: Whether added tokens stay only where something names them.
 
     Raises:
+        UsageError: The tokenizer cannot offer that quality.
         TokenizerError: A part of the tokenizer names an id that does not exist.
 
     Example:
@@ -31,10 +37,11 @@ def required(document: TokenizerDocument) -> dict[int, Reason]:
         {'[CLS]': 'special', 'a': 'character', ...}
     """
     reasons: dict[int, Reason] = {}
-    for token in document.added:
+    for token in () if drop_unused_added else document.added:
         if token.special or token.id not in reasons:
             reasons[token.id] = Reason("special" if token.special else "added")
-    for identifier, reason in (*named_ids(document), *module_of(document.kind).required(document)):
+    spelled = fallback(document, checked_quality(document, unseen))
+    for identifier, reason in (*named_ids(document), *module_of(document.kind).required(document), *spelled):
         reasons.setdefault(identifier, reason)
     return dict(sorted(reasons.items()))
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prunus.errors import SelectionError, TokenizerError
-from prunus.tokenizer.alphabet import byte_pieces
 from prunus.tokenizer.components import check_fields
 from prunus.tokenizer.reasons import Reason
 from prunus.tokenizer.vocabulary import flag_field
@@ -58,15 +57,11 @@ def unk(document: TokenizerDocument) -> int | None:
 
 
 def required(document: TokenizerDocument) -> Iterator[tuple[int, Reason]]:
-    """The piece with the lowest score, byte pieces, and characters where nothing stands for the unknown."""
+    """The piece with the lowest score, the control pieces, and characters where nothing stands for the unknown."""
     vocab = document.model["vocab"]
     if vocab:
         yield min(range(len(vocab)), key=lambda i: vocab[i][1]), Reason("lowest-score")
     yield from ((identifier, Reason("control")) for identifier in range(_controls(vocab)))
-    if document.model.get("byte_fallback"):
-        for piece in byte_pieces():
-            if piece in document.model_ids:
-                yield document.model_ids[piece], Reason("alphabet")
     if document.model.get("unk_id") is None:
         for identifier, token in document.model_tokens.items():
             if len(token) == 1:

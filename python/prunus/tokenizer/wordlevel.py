@@ -34,7 +34,7 @@ def unk(document: TokenizerDocument) -> int | None:
 
 
 def required(document: TokenizerDocument) -> Iterable[tuple[int, Reason]]:  # noqa: ARG001
-    """Nothing but the unknown token, which every model needs."""
+    """Nothing: the unknown token is named by the model, and unseen text is the affair of `unseen`."""
     return ()
 
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from prunus.errors import TokenizerError
 from prunus.tokenizer.components import check_fields
-from prunus.tokenizer.reasons import Reason
 from prunus.tokenizer.vocabulary import read_vocabulary, rewrite_vocabulary, text_field
-from prunus.tokenizer.wordlevel import close, refuse, unk
+from prunus.tokenizer.wordlevel import close, refuse, required, unk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from prunus.remap import IdRemap
     from prunus.tokenizer.document import TokenizerDocument
@@ -35,14 +34,6 @@ def check(model: Mapping[str, Any], file: str) -> None:
     if type(longest) is not int or longest < 0:
         raise TokenizerError(f"{file}: max_input_chars_per_word of the model is {longest!r}", file=file)
     read_vocabulary(model, file)
-
-
-def required(document: TokenizerDocument) -> Iterator[tuple[int, Reason]]:
-    """Single characters, at the start of a word and inside one, so that unseen words are spelled and not unknown."""
-    prefix = document.model["continuing_subword_prefix"]
-    for identifier, token in document.model_tokens.items():
-        if len(token) == 1 or (len(token) == len(prefix) + 1 and token.startswith(prefix)):
-            yield identifier, Reason("character")
 
 
 def rewrite(document: TokenizerDocument, remap: IdRemap) -> dict[str, Any]:
