@@ -7,7 +7,7 @@ PLUGINS := prunus-bert prunus-roberta prunus-t5 prunus-gpt2
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test rust-test python-test lint format bench wheel docs clean
+.PHONY: help demo test rust-test python-test lint format bench wheel third-party docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -41,13 +41,22 @@ bench: $(VENV)/.installed $(VENV)/.test-tools ## scan and prune beside their pee
 	$(BIN)/python benchmarks/scan.py
 	$(BIN)/python benchmarks/prune.py
 
-wheel: $(VENV)/.tools ## build dist/prunus-*.whl and the family wheels
-	$(BIN)/maturin build --release --locked --out dist
+wheel: $(VENV)/.tools third-party ## build dist/: the manylinux2014 wheel, the sdist, the family wheels
+	$(BIN)/python -m pip install --quiet --group wheel
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin build --release --locked --zig --compatibility manylinux2014 --out dist
+	$(BIN)/maturin sdist --out dist
 	for plugin in $(PLUGINS); do $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist plugins/$$plugin; done
+
+third-party: ## write THIRD-PARTY.txt, the licences of everything that is compiled in
+	$(PYTHON) tools/third_party.py
+
+docs: $(VENV)/.tools ## build the documentation site into site/
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/python -m mkdocs build --strict
 
 clean: ## remove everything that was built, but not .venv
 	cargo clean
-	rm -rf dist demo-output
+	rm -rf dist demo-output site THIRD-PARTY.txt
 
 $(VENV)/.tools:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Prunus needs Python >= 3.10")'
