@@ -92,7 +92,7 @@ def refuse_tied(tables: Iterable[InputTable]) -> None:
         if table.others:
             raise LiveModelError(
                 f"{table.name} is also used by {', '.join(table.others)}. {_TIED}",
-                hint="Prune the checkpoint (prunus prune), train that, and bring it back with prunus restore.",
+                hint='Choose mode="input+output": the softmax then runs over the kept tokens, which changes the loss.',
                 tensor=table.name,
             )
 

@@ -12,20 +12,22 @@ import torch
 from prunus.errors import UsageError
 from prunus.remap import IdRemap
 from prunus.training.discovery import input_tables, refuse_tied
+from prunus.training.entry import Entry
 from prunus.training.keepset import rows_to_keep
+from prunus.training.liveconfig import LiveConfig
 from prunus.training.lookup import Renumbering, lookup_hook
 from prunus.training.optimizers import OptimizerWatch
+from prunus.training.resizing import holds, resize
 from prunus.training.statedict import StateDicts
 from prunus.training.table import Table
+from prunus.training.vocabulary import vocabulary_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterable
     from types import TracebackType
 
-    from prunus.training.discovery import InputTable
-
-MODES = ("input",)
+MODES = ("input", "input+output")
 UNSEEN = ("error", "unk")
 SAVE = ("full", "pruned")
 
@@ -71,18 +73,44 @@ class FineTuning:
         if self.remap is not None:
             raise UsageError("the block has begun already", hint="Call restore() first.")
         with ExitStack() as stack:
-            found = input_tables(self.model, self._options.embeddings)
-            refuse_tied(found)
-            rows = found[0].parameter.shape[0]
-            kept = torch.from_numpy(rows_to_keep(self._keep, rows, self.model, self._tokenizer))
-            tables = [self._shrink(stack, table, kept) for table in found]
-            self._follow(stack, tables)
-            for table, shrunk in zip(found, tables, strict=True):
-                self._renumber(stack, table, shrunk)
+            kept = self._begin_input(stack) if self._options.mode == "input" else self._begin_both(stack)
             _forget_compiled(stack)
             self._undo = stack.pop_all()
             self.remap = IdRemap(kept.numpy().astype("uint32"))
         return self
+
+    def _begin_input(self, stack: ExitStack) -> Any:
+        found = input_tables(self.model, self._options.embeddings)
+        refuse_tied(found)
+        kept = self._rows(found[0].parameter.shape[0])
+        tables = [self._shrink(stack, Table(table.parameter, table.name), kept) for table in found]
+        self._follow(stack, tables)
+        for table, shrunk in zip(found, tables, strict=True):
+            renumbering = self._renumbering(shrunk)
+            for module in table.lookups:
+                handle = module.register_forward_pre_hook(lookup_hook(renumbering), with_kwargs=True, prepend=True)
+                stack.callback(handle.remove)
+                resize(stack, module, kept)
+        return kept
+
+    def _begin_both(self, stack: ExitStack) -> Any:
+        vocabulary = vocabulary_of(self.model)
+        kept = self._rows(vocabulary.rows)
+        config = LiveConfig(self.model, vocabulary, IdRemap(kept.numpy().astype("uint32")))
+        tables = [self._shrink(stack, Table(t.tensor, t.name, t.axis), kept) for t in vocabulary.tensors]
+        self._follow(stack, tables)
+        for module in self.model.modules():
+            if any(holds(module, table.tensor) for table in tables):
+                resize(stack, module, kept, rows=vocabulary.rows)
+        config.apply()
+        stack.callback(config.undo)
+        full = self._options.save == "full"
+        entry = Entry(self.model, self._renumbering(tables[0]), kept, config, labels=vocabulary.has_head, full=full)
+        entry.install(stack)
+        return kept
+
+    def _rows(self, rows: int) -> Any:
+        return torch.from_numpy(rows_to_keep(self._keep, rows, self.model, self._tokenizer))
 
     def restore(self) -> None:
         """Brings the full matrices back, tuned rows in place; does nothing where the block has not begun."""
@@ -91,8 +119,7 @@ class FineTuning:
         self._undo.close()
         self.remap = None
 
-    def _shrink(self, stack: ExitStack, found: InputTable, kept: Any) -> Table:
-        table = Table(found.parameter, found.name)
+    def _shrink(self, stack: ExitStack, table: Table, kept: Any) -> Table:
         table.shrink(kept, self._options.spill_dir)
         stack.callback(table.restore)
         return table
@@ -105,13 +132,9 @@ class FineTuning:
         stack.callback(watch.end)
         stack.enter_context(StateDicts(self.model, tables, watch, full=self._options.save == "full"))
 
-    def _renumber(self, stack: ExitStack, found: InputTable, table: Table) -> None:
+    def _renumbering(self, table: Table) -> Renumbering:
         unseen = self._unknown(table) if self._options.unseen == "unk" else None
-        renumbering = Renumbering(table.kept, table.rows, self._tokenizer, unseen, found.name)
-        for module in found.lookups:
-            handle = module.register_forward_pre_hook(lookup_hook(renumbering), with_kwargs=True, prepend=True)
-            stack.callback(handle.remove)
-            _resize(stack, module, table.kept)
+        return Renumbering(table.kept, table.rows, self._tokenizer, unseen, table.name)
 
     def _unknown(self, table: Table) -> int:
         identifier = getattr(self._tokenizer, "unk_token_id", None)
@@ -172,7 +195,10 @@ def fine_tuning(
         keep: What to keep: ids, an `IdRemap`, a `KeepSet`, `TokenCounts`, or a data set whose ids are counted. Counts
             and data sets are joined by the special ids of tokenizer and config; ready ids are taken as they are.
         tokenizer: The model's tokenizer; it names tokens in errors.
-        mode: `input`, which is exact.
+        mode: `input`, which is exact; `input+output` prunes heads and their biases too: the softmax runs over the kept
+            tokens, which changes the loss, and training is bit-identical to that of the permanently pruned checkpoint.
+            It needs a family; ids, labels and configs are renumbered at the model's entry, `generate` takes and
+            returns original ids, `logits` have one column for each kept token.
         unseen: What an id outside the kept rows is: `error`, or `unk` for the unknown token.
         save: `full`: `state_dict()` and `save_pretrained` inside the block give ordinary full-size checkpoints;
             `pruned`: the tensors as they are in memory.
@@ -203,20 +229,6 @@ def fine_tuning(
         spill_dir=spill_dir,
     )
     return FineTuning(model, keep, tokenizer, options)
-
-
-def _resize(stack: ExitStack, module: Any, kept: Any) -> None:
-    """`num_embeddings` and `padding_idx` in terms of the rows in memory; as they were afterwards."""
-    before = module.num_embeddings, module.padding_idx
-
-    def back() -> None:
-        module.num_embeddings, module.padding_idx = before
-
-    stack.callback(back)
-    module.num_embeddings = len(kept)
-    if module.padding_idx is not None:
-        place = (kept == module.padding_idx).nonzero()
-        module.padding_idx = int(place[0]) if len(place) else None
 
 
 def _forget_compiled(stack: ExitStack) -> None:

@@ -1,0 +1,40 @@
+"""What modules say of their own size, while they hold fewer rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+
+def holds(module: Any, tensor: Any) -> bool:
+    """Whether a module itself holds this very parameter or buffer."""
+    held = (*module._parameters.values(), *module._buffers.values())  # shared ones too
+    return any(other is tensor for other in held)
+
+
+def resize(stack: ExitStack, module: Any, kept: Any, rows: int | None = None) -> None:
+    """Sizes and `padding_idx` in terms of the rows in memory; as they were when the stack is closed.
+
+    Args:
+        stack: Undoes it.
+        module: An embedding, or with `rows` also a linear layer.
+        kept: Kept ids `(kept,)`, int64.
+        rows: Rows of the full vocabulary: features of a linear layer that are as many become fewer.
+    """
+    if isinstance(module, nn.Embedding):
+        place = (kept == module.padding_idx).nonzero() if module.padding_idx is not None else kept[:0]
+        _set(stack, module, "num_embeddings", len(kept))
+        _set(stack, module, "padding_idx", int(place[0]) if len(place) else None)
+    elif isinstance(module, nn.Linear):
+        for name in ("in_features", "out_features"):
+            if getattr(module, name) == rows:
+                _set(stack, module, name, len(kept))
+
+
+def _set(stack: ExitStack, module: Any, name: str, value: Any) -> None:
+    stack.callback(setattr, module, name, getattr(module, name))
+    setattr(module, name, value)

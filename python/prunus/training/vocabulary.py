@@ -1,0 +1,73 @@
+"""Every vocabulary tensor of a live model, as its family describes them: tables, heads, biases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prunus.errors import LiveModelError
+from prunus.plugin.family import Role
+from prunus.plugin.manager import family_for
+from prunus.plugin.matching import match_tensors
+from prunus.training.discovery import refuse_wrapped
+
+if TYPE_CHECKING:
+    from prunus.plugin.family import ModelFamily
+
+
+@dataclass(frozen=True)
+class LiveTensor:
+    """One vocabulary tensor, whatever the number of names it has.
+
+    Attributes:
+        tensor: The parameter or buffer.
+        name: Its first name.
+        axis: The axis that the token id indexes.
+    """
+
+    tensor: Any
+    name: str
+    axis: int
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a family says about a live model.
+
+    Attributes:
+        family: The family.
+        rows: Rows of its vocabulary tensors.
+        tensors: The tensors, ties once.
+        has_head: Whether one of them, under whatever name, is an output head, so that labels are token ids.
+    """
+
+    family: ModelFamily
+    rows: int
+    tensors: tuple[LiveTensor, ...]
+    has_head: bool
+
+
+def vocabulary_of(model: Any) -> Vocabulary:
+    """Matches the tensors of a live model with its family.
+
+    Raises:
+        FamilyError: No family claims the model type, or a tensor is not what the family says.
+        LiveModelError: The model has no config, is wrapped, or a tensor is not a plain one.
+    """
+    refuse_wrapped(model)
+    model_type = getattr(getattr(model, "config", None), "model_type", None)
+    if not model_type:
+        raise LiveModelError(
+            f"a {type(model).__name__} has no config that names its model type",
+            hint='Pass the transformers model itself, or choose mode="input".',
+        )
+    family = family_for(model_type)
+    state = model.state_dict(keep_vars=True)
+    matched, rows = match_tensors(family, {name: tuple(tensor.shape) for name, tensor in state.items()})
+    found: dict[int, LiveTensor] = {}
+    for match in matched:
+        tensor = state[match.name]
+        if tensor.is_meta or type(tensor).__module__.split(".")[0] not in {"torch"}:
+            raise LiveModelError(f"{match.name} is not a plain tensor in memory", tensor=match.name)
+        found.setdefault(id(tensor), LiveTensor(tensor, match.name, match.axis))
+    return Vocabulary(family, rows, tuple(found.values()), any(match.role is Role.OUTPUT for match in matched))
