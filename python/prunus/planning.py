@@ -17,8 +17,9 @@ from prunus.errors import ConfigError, TokenizerMismatchError, UsageError
 from prunus.keeping import ModelNeeds, keep_tokens_of
 from prunus.planned import PlannedTensor, PrunePlan
 from prunus.plugin.family import ProtectContext
-from prunus.plugin.manager import family_for, plugin_manager
+from prunus.plugin.manager import plugin_manager
 from prunus.plugin.matching import match_tensors
+from prunus.plugin.serving import family_of
 from prunus.selection import KeepSet, select
 from prunus.tokenizer.document import TokenizerDocument
 from prunus.tokenizer.hfconfig import role_ids
@@ -57,8 +58,8 @@ def plan(
     Raises:
         CheckpointError: The checkpoint is damaged or has fewer rows than the tokenizer has ids.
         ConfigError: A config is broken or names an id that would dangle.
-        FamilyError: No family claims the model type, or a tensor is not what the family says.
-        PluginError: Two plugins claim the model type, or the needed one is broken.
+        FamilyError: No family serves the architecture, or a tensor is not what the family says.
+        PluginError: Two plugins claim the model type.
         SelectionError: A named token does not exist, or one that must stay is dropped.
         TokenizerError: The tokenizer cannot be read or has an unknown part.
         TokenizerMismatchError: The counts belong to another tokenizer, or file and transformers differ.
@@ -75,19 +76,21 @@ def plan(
     directory = Path(model_dir).resolve()
     chosen = keep if isinstance(keep, KeepSet) else select(keep)
     config = read_config(directory)
-    family = family_for(_model_type(config, directory))
+    _model_type(config, directory)
     dropping = tuple(drop_files)
     files = inventory(directory, dropping)
     checkpoint = Checkpoint.open(directory, drop_files=dropping)
-    matches, rows = match_tensors(family, {name: t.shape for name, t in checkpoint.tensors.items()})
     resolved = resolve_tokenizer(directory, tokenizer_from)
     document = TokenizerDocument.parse(resolved.json, file=str(directory / "tokenizer.json"))
+    shapes = {name: t.shape for name, t in checkpoint.tensors.items()}
+    family = family_of(config, shapes, max(document.tokens, default=-1) + 1)
+    matches, rows = match_tensors(family, shapes)
     own = fingerprint(resolved.json)
     _same_tokenizer(chosen, own)
     needs = _needs(directory, config, family, document, rows)
     kept = keep_tokens_of(document, resolved.json, chosen, needs)
     rows_after = -(-len(kept) // pad_to_multiple_of) * pad_to_multiple_of
-    tensors = tuple(_planned(checkpoint, match, rows_after) for match in matches)
+    tensors = tuple(_planned(checkpoint, match, rows_after, kept) for match in matches)
     edits = plan_config_edits(directory, family, kept.remap, rows_before=rows, rows_after=rows_after)
     return PrunePlan(
         model_dir=str(directory),
@@ -153,9 +156,11 @@ def _needs(
     return ModelNeeds(ids, pinned, tuple(chat_template_texts(directory)), rows)
 
 
-def _planned(checkpoint: Checkpoint, match: MatchedTensor, rows_after: int) -> PlannedTensor:
+def _planned(checkpoint: Checkpoint, match: MatchedTensor, rows_after: int, kept: KeptTokens) -> PlannedTensor:
     tensor = checkpoint.tensors[match.name]
-    shape = tuple(rows_after if axis == match.axis else size for axis, size in enumerate(tensor.shape))
+    # A zero row beyond a partial table's own would be looked up where the table has to be left alone.
+    rows = int((kept.old_ids < tensor.shape[match.axis]).sum()) if match.partial else rows_after
+    shape = tuple(rows if axis == match.axis else size for axis, size in enumerate(tensor.shape))
     return PlannedTensor(match.name, tensor.file, match.axis, match.role.value, tensor.dtype, tensor.shape, shape)
 
 

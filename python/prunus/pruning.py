@@ -16,7 +16,7 @@ from prunus.checkpoint.rows import Gather
 from prunus.checkpoint.staging import Staging
 from prunus.checkpoint.writer import write_checkpoint
 from prunus.errors import UsageError
-from prunus.planned import PrunePlan
+from prunus.planned import PlannedTensor, PrunePlan
 from prunus.planning import plan as make_plan
 from prunus.tokenizer.document import TokenizerDocument
 from prunus.tokenizer.resolve import resolve_tokenizer
@@ -163,7 +163,7 @@ def _write(source: Path, planned: PrunePlan, out: Path) -> None:
     document = TokenizerDocument.parse(resolved.json, file=str(source / "tokenizer.json"))
     drop = _dropped(planned)
     write_tokenizer(source, out, document, planned.remap, drop)
-    gathers = {t.name: Gather(t.axis, planned.kept.old_ids, planned.rows_after) for t in planned.tensors}
+    gathers = {t.name: _gather(planned, t) for t in planned.tensors}
     write_checkpoint(Checkpoint.open(source, drop_files=drop), gathers, out)
     apply_config_edits(source, planned.edits, out)
     carry_over(source, out, planned.files)
@@ -171,6 +171,11 @@ def _write(source: Path, planned: PrunePlan, out: Path) -> None:
     folder.mkdir()
     planned.kept.save(folder / "keep.parquet")
     planned.save(folder / "plan.json")
+
+
+def _gather(planned: PrunePlan, tensor: PlannedTensor) -> Gather:
+    ids = planned.kept.old_ids
+    return Gather(tensor.axis, ids[ids < tensor.shape[tensor.axis]], tensor.new_shape[tensor.axis])
 
 
 def _dropped(planned: PrunePlan) -> tuple[str, ...]:

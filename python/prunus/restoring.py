@@ -23,8 +23,8 @@ from prunus.checkpoint.ties import find_ties, same_bytes
 from prunus.errors import CheckpointError, ConfigError, TokenizerMismatchError, UsageError, VerificationError
 from prunus.planned import PrunePlan
 from prunus.plugin.family import Role
-from prunus.plugin.manager import family_for
 from prunus.plugin.matching import MatchedTensor, match_tensors
+from prunus.plugin.serving import family_of
 from prunus.tokenizer.resolve import resolve_tokenizer
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _pairs(small: Checkpoint, full: Checkpoint, plan: PrunePlan) -> dict[str, tu
                 tensor=tensor.name,
             )
     shapes = {name: tensor.shape for name, tensor in small.tensors.items()}
-    matched, rows = match_tensors(family_for(plan.model_type), shapes)
+    matched, rows = match_tensors(family_of(read_config(small.directory), shapes, plan.tokens_after), shapes)
     if rows != plan.rows_after:
         raise CheckpointError(f"{small.directory}: has {rows} rows, the pruning left {plan.rows_after}")
     inputs = [match for match in matched if match.role is Role.INPUT]
@@ -186,7 +186,8 @@ def _layout(
         if source in pairs:
             base_name, axis = pairs[source]
             here = name if same else base_name
-            scatters[name] = Scatter(full, here, small, source, axis, plan.kept.old_ids)
+            ids = plan.kept.old_ids
+            scatters[name] = Scatter(full, here, small, source, axis, ids[ids < full.tensors[base_name].shape[axis]])
     return layout, scatters, names
 
 
@@ -217,7 +218,8 @@ def _configs(small: Path, base: Path, plan: PrunePlan, out: Path) -> tuple[Confi
     shutil.rmtree(expected)
     edits: tuple[ConfigEdit, ...] = ()
     if changed:
-        family = family_for(plan.model_type)
+        shapes = {name: tensor.shape for name, tensor in Checkpoint.open(small).tensors.items()}
+        family = family_of(read_config(small), shapes, plan.tokens_after)
         edits = plan_config_edits(small, family, _Back(plan.remap), plan.rows_after, plan.rows_before)
         apply_config_edits(small, edits, out)
     for name in (action.name for action in plan.files if action.action == "config"):

@@ -10,6 +10,7 @@ from prunus.checkpoint.copying import write_new
 from prunus.checkpoint.jsontext import parse_object, read_bytes, read_object, replace_value
 from prunus.checkpoint.schema import CONFIG_FILES, Shape, map_ids, shape_of
 from prunus.errors import ConfigError
+from prunus.remap import IdRemap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -124,7 +125,7 @@ def plan_config_edits(
     """
     config = read_config(directory)
     _check_unclaimed_sizes(config, family, rows_before)
-    edits = [*_size_edits(config, family, rows_before, rows_after)]
+    edits = [*_size_edits(config, family, rows_before, rows_after), *_partial_edits(config, family, remap)]
     for field in _fields(Path(directory), family):
         after = map_ids(field.value, field.shape, _renumber(field, remap, rows_before), field.where)
         if after == field.value:
@@ -201,7 +202,8 @@ def _holder(document: Mapping[str, Any], parts: Sequence[str]) -> Mapping[str, A
 
 def _fields(directory: Path, family: ModelFamily) -> Iterator[_Field]:
     config = read_config(directory)
-    rows = next((size for size in (_value(config, _parts(path)) for path in family.size_fields) if size), None)
+    sizes = (*(_value(config, _parts(path)) for path in family.size_fields), *(n for _, n in family.size_defaults))
+    rows = next((size for size in sizes if size), None)
     named = {_parts(field.path): field for field in family.id_fields}
     for name in CONFIG_FILES:
         if name != _CONFIG and not (directory / name).exists():
@@ -303,11 +305,15 @@ def _renumber(field: _Field, remap: Renumbers, rows: int) -> Callable[[int], int
 
 def _size_edits(config: Mapping[str, Any], family: ModelFamily, before: int, after: int) -> Iterator[ConfigEdit]:
     present = 0
+    defaults = dict(family.size_defaults)
     for path in family.size_fields:
         value = _value(config, _parts(path))
-        if value is None:
+        if value is None and (path not in defaults or not _unnamed(config, path)):
             continue
         present += 1
+        if value is None:
+            yield _assumed_size(path, defaults[path], before, after)
+            continue
         if type(value) is not int or value != before:
             raise ConfigError(
                 f"{_CONFIG}: {path} is {value!r}, but the checkpoint has {before} rows",
@@ -322,6 +328,39 @@ def _size_edits(config: Mapping[str, Any], family: ModelFamily, before: int, aft
         yield ConfigEdit(_CONFIG, held[0], None, after, "size")
 
 
+def _unnamed(config: Mapping[str, Any], path: str) -> bool:
+    """Whether the object that would have a field is there, and lacks it: its class has a default then."""
+    holder = _holder(config, _parts(path))
+    return holder is not None and _parts(path)[-1] not in holder
+
+
+def _assumed_size(path: str, default: int, before: int, after: int) -> ConfigEdit:
+    if default != before:
+        raise ConfigError(
+            f"{_CONFIG}: {path} is absent, which means {default}, but the checkpoint has {before} rows",
+            hint="Config and checkpoint do not belong together: correct the source.",
+            field=path,
+        )
+    return ConfigEdit(_CONFIG, path, None, after, "size")
+
+
+def _partial_edits(config: Mapping[str, Any], family: ModelFamily, remap: Renumbers) -> Iterator[ConfigEdit]:
+    """Sizes of tensors with fewer rows: of their ids, those that stay."""
+    defaults = dict(family.size_defaults)
+    for path in family.partial_size_fields:
+        value = _value(config, _parts(path))
+        before = defaults.get(path) if value is None and _unnamed(config, path) else value
+        if type(before) is not int:
+            raise ConfigError(f"{_CONFIG}: {path} is {value!r}, which is no number of rows", field=path)
+        if not isinstance(remap, IdRemap):
+            raise ConfigError(
+                f"{_CONFIG}: {path} cannot be brought back: the size of a partial table is not in the renumbering",
+                hint="Leave the pruned config.json as it was written; it is then taken from the base.",
+                field=path,
+            )
+        yield ConfigEdit(_CONFIG, path, value, int((remap.old_ids < before).sum()), "size")
+
+
 def _check_unclaimed_sizes(config: Mapping[str, Any], family: ModelFamily, rows: int) -> None:
     """A size that equals the number of rows and that nobody claims would silently stay too large."""
     waiting: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [((), config)]
@@ -331,7 +370,7 @@ def _check_unclaimed_sizes(config: Mapping[str, Any], family: ModelFamily, rows:
         for name, value in holder.items():
             path = _joined((*above, name))
             sized = "vocab_size" in name and name != "type_vocab_size" and type(value) is int and value == rows
-            if sized and path not in family.size_fields:
+            if sized and path not in (*family.size_fields, *family.partial_size_fields):
                 raise ConfigError(
                     f"{_CONFIG}: {path} is {value}, the number of rows, and family {family.name!r} does not claim it",
                     hint=f"Add {path!r} to the family's size_fields if it counts tokens.",

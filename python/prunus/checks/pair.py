@@ -131,13 +131,24 @@ class Pair:
 
     @cached_property
     def family(self) -> ModelFamily | None:
-        """The installed family that claims the model type, if there is one."""
-        from prunus.plugin.manager import family_for
+        """The family that serves the source, if there is one."""
+        from prunus.plugin.serving import family_of
 
+        shapes = {name: tensor.shape for name, tensor in self.source.tensors.items()}
         try:
-            return family_for(str(self.config.get("model_type")))
+            return family_of(self.config, shapes, max(self.old_tokens, default=-1) + 1)
         except PrunusError:
             return None
+
+    @cached_property
+    def partial(self) -> frozenset[str]:
+        """Names of the tensors that the family allows to have fewer rows than the vocabulary."""
+        from prunus.plugin.matching import match_tensors
+
+        if self.family is None:
+            return frozenset()
+        matched, _ = match_tensors(self.family, {name: tensor.shape for name, tensor in self.source.tensors.items()})
+        return frozenset(tensor.name for tensor in matched if tensor.partial)
 
     @cached_property
     def sliced(self) -> dict[str, int]:
@@ -158,5 +169,6 @@ class Pair:
         lengths = Counter(
             (self.source.tensors[name].shape[axis], self.pruned.tensors[name].shape[axis])
             for name, axis in self.sliced.items()
+            if name not in self.partial
         )
         return lengths.most_common(1)[0][0] if lengths else None

@@ -71,7 +71,7 @@ def _expected_axes(pair: Pair, looking: Looking) -> dict[str, int]:
     for name, axis in known.items():
         if name in seen and seen[name] != axis:
             looking.found(f"{name}: became smaller along axis {seen[name]}, but {source} says {axis}")
-        elif name not in seen and name in pair.pruned.tensors and pair.rows is not None:
+        elif name not in seen | dict.fromkeys(pair.partial) and name in pair.pruned.tensors and pair.rows is not None:
             length = pair.pruned.tensors[name].shape[axis] if axis < len(pair.pruned.tensors[name].shape) else None
             looking.expect(length == pair.rows[1], f"{name}: has {length} rows, others {pair.rows[1]}")
     return {name: axis for name, axis in known.items() if name in pair.source.tensors} | seen
@@ -80,6 +80,8 @@ def _expected_axes(pair: Pair, looking: Looking) -> dict[str, int]:
 def _check_rows(pair: Pair, name: str, axis: int, files: Files, looking: Looking) -> dict[str, RowComparison]:
     before, after = pair.source.tensors[name].shape, pair.pruned.tensors[name].shape
     ids = pair.remap.old_ids
+    if name in pair.partial:
+        ids = ids[ids < before[axis]]
     fits = len(before) == len(after) and before[:axis] + before[axis + 1 :] == after[:axis] + after[axis + 1 :]
     looking.expect(fits, f"{name}: {_shape(before)} became {_shape(after)}, more than axis {axis} changed")
     if not fits:
@@ -98,7 +100,8 @@ def _check_rows(pair: Pair, name: str, axis: int, files: Files, looking: Looking
 
 
 def _check_sizes(pair: Pair, looking: Looking) -> None:
-    lengths = {name: pair.pruned.tensors[name].shape[axis] for name, axis in pair.sliced.items()}
+    whole = {name: axis for name, axis in pair.sliced.items() if name not in pair.partial}
+    lengths = {name: pair.pruned.tensors[name].shape[axis] for name, axis in whole.items()}
     looking.expect(len(set(lengths.values())) <= 1, f"the tensors have different numbers of rows: {lengths}")
     if lengths:
         before = sum(t.nbytes for t in pair.source.tensors.values())

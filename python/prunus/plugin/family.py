@@ -31,12 +31,14 @@ class VocabTensor:
         axis: Which axis the token id indexes: 0 for `(rows, hidden)`, 1 for `(hidden, rows)` or `(1, rows)`.
         role: What the tensor does.
         optional: Whether a checkpoint of the family may lack it (a head, a tied twin, a bias).
+        partial: Whether it may have fewer rows than the vocabulary: ids beyond them are never looked up in it.
     """
 
     pattern: str
     axis: int
     role: Role
     optional: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class ModelFamily:
         tensors: Every vocabulary-indexed tensor of every task class.
         id_fields: Fields with token ids beyond the usual `*_token_id`, `*_token_ids`, and those whose default counts.
         size_fields: Fields of `config.json` that hold the number of rows.
+        size_defaults: What the config class assumes where one of them is not named, as pairs of field and number.
+        partial_size_fields: Fields that hold the number of rows of a `partial` tensor.
         pinned_fields: Id fields whose token may not move, because positions are counted from it, as in RoBERTa.
         not_vocabulary: Patterns of tensors that may have an axis as long as the vocabulary by coincidence.
 
@@ -82,6 +86,8 @@ class ModelFamily:
     tensors: tuple[VocabTensor, ...]
     id_fields: tuple[IdField, ...] = ()
     size_fields: tuple[str, ...] = ("vocab_size",)
+    size_defaults: tuple[tuple[str, int], ...] = ()
+    partial_size_fields: tuple[str, ...] = ()
     pinned_fields: tuple[str, ...] = ()
     not_vocabulary: tuple[str, ...] = ()
 

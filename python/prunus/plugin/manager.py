@@ -77,14 +77,23 @@ class PluginManager:
             FamilyError: No installed plugin claims it.
             PluginError: Two plugins claim it, or nobody does and a plugin that may have could not be loaded.
         """
+        family = self.claimed(model_type)
+        if family is None:
+            raise self._nobody(model_type)
+        return family
+
+    def claimed(self, model_type: str) -> ModelFamily | None:
+        """The one family that claims `model_type`; None if nobody does.
+
+        Raises:
+            PluginError: Two plugins claim it.
+        """
         claims = self._claims.get(model_type, [])
-        if len(claims) == 1:
-            return claims[0][1]
-        if claims:
+        if len(claims) > 1:
             names = " and ".join(self._records[key].label for key, _ in claims)
             hint = f"Uninstall one of them, or leave it alone with {DISABLE_VARIABLE}=<name>."
             raise PluginError(f"model type {model_type!r} is claimed by {names}", hint=hint, model_type=model_type)
-        raise self._nobody(model_type)
+        return claims[0][1] if claims else None
 
     def protected_ids(self, context: ProtectContext) -> tuple[ProtectedId, ...]:
         """The ids that plugins protect for the model at hand.

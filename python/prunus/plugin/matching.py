@@ -24,11 +24,13 @@ class MatchedTensor:
         name: Its name in the checkpoint.
         axis: The axis that the token id indexes.
         role: What it does.
+        partial: Whether it may have fewer rows than the vocabulary.
     """
 
     name: str
     axis: int
     role: Role
+    partial: bool = False
 
 
 def match_tensors(family: ModelFamily, shapes: Mapping[str, Sequence[int]]) -> tuple[tuple[MatchedTensor, ...], int]:
@@ -52,16 +54,16 @@ def match_tensors(family: ModelFamily, shapes: Mapping[str, Sequence[int]]) -> t
         >>> from prunus import ModelFamily, VocabTensor
         >>> toy = ModelFamily(name="toy", model_types=frozenset({"toy"}), tensors=(VocabTensor("*emb", 0, Role.INPUT),))
         >>> match_tensors(toy, {"model.emb": (100, 8), "model.norm": (8,)})
-        ((MatchedTensor(name='model.emb', axis=0, role=<Role.INPUT: 'input'>),), 100)
+        ((MatchedTensor(name='model.emb', axis=0, role=<Role.INPUT: 'input'>, partial=False),), 100)
     """
-    matched = [MatchedTensor(name, p.axis, p.role) for name in shapes if (p := _pattern_for(family, name))]
+    matched = [MatchedTensor(name, p.axis, p.role, p.partial) for name in shapes if (p := _pattern_for(family, name))]
     for pattern in family.tensors:
         if not pattern.optional and not any(fnmatchcase(name, pattern.pattern) for name in shapes):
             raise _missing(family, pattern, list(shapes))
     rows = _rows(family, matched, shapes)
     for tensor in matched:
         length = _length(family, tensor, shapes)
-        if length != rows:
+        if length != rows and not (tensor.partial and length < rows):
             raise FamilyError(
                 f"tensor {tensor.name} {tuple(shapes[tensor.name])} has {length} entries along axis {tensor.axis}, "
                 f"but the vocabulary has {rows} rows",
@@ -87,7 +89,8 @@ def _missing(family: ModelFamily, pattern: VocabTensor, names: list[str]) -> Fam
 
 def _rows(family: ModelFamily, matched: list[MatchedTensor], shapes: Mapping[str, Sequence[int]]) -> int:
     # Some classes store a tied table under the name of the head only.
-    tables = [t for t in matched if t.role is Role.INPUT] or [t for t in matched if t.role is Role.OUTPUT]
+    whole = [t for t in matched if not t.partial]
+    tables = [t for t in whole if t.role is Role.INPUT] or [t for t in whole if t.role is Role.OUTPUT]
     if not tables:
         patterns = ", ".join(p.pattern for p in family.tensors if p.role is Role.INPUT)
         raise FamilyError(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prunus.testing.tokenizers import TinyTokenizer
 
 # What the config classes call the same few sizes.
-_TINY: dict[str, Any] = {
+TINY: dict[str, Any] = {
     **dict.fromkeys(("hidden_size", "dim", "d_model", "n_embd", "word_embed_proj_dim"), 32),
     **dict.fromkeys(("num_hidden_layers", "n_layers", "n_layer", "num_layers", "num_decoder_layers"), 2),
     **dict.fromkeys(("encoder_layers", "decoder_layers"), 2),
@@ -63,7 +63,7 @@ def tiny_config(model_type: str, tokenizer: TinyTokenizer, fields: Mapping[str, 
     """
     kind = config_class(model_type)
     default = kind().to_dict()
-    chosen = {name: value for name, value in _TINY.items() if isinstance(default.get(name), int)}
+    chosen = {name: value for name, value in TINY.items() if isinstance(default.get(name), int)}
     if "pad_token_id" in default:
         chosen["pad_token_id"] = tokenizer.special["pad"]
     for name, value in default.items():
@@ -92,8 +92,8 @@ def build_checkpoint(wanted: TinyCheckpoint, directory: Path) -> Model:
     model = getattr(transformers, wanted.class_name)(config).eval()
     with torch.no_grad():
         if not wanted.tied:
-            _untie(model)
-        _randomise(model, config.vocab_size)
+            untie(model)
+        randomise(model, config.vocab_size)
     model = model.to(getattr(torch, wanted.dtype))
     directory.mkdir(parents=True)
     model.save_pretrained(directory, **({"max_shard_size": "24KB"} if wanted.shards else {}))
@@ -107,7 +107,8 @@ def has_tied_head(model: Model) -> bool:
     return head is not None and head.weight.data_ptr() == model.get_input_embeddings().weight.data_ptr()
 
 
-def _untie(model: Model) -> None:
+def untie(model: Model) -> None:
+    """Gives the head a table of its own, with the same values."""
     import torch
 
     if has_tied_head(model):
@@ -115,7 +116,8 @@ def _untie(model: Model) -> None:
         head.weight = torch.nn.Parameter(head.weight.detach().clone())
 
 
-def _randomise(model: Model, rows: int) -> None:
+def randomise(model: Model, rows: int) -> None:
+    """Random biases and vocabulary tensors, so that a lost one shows in the outputs."""
     for name, parameter in model.named_parameters():
         if name.endswith("bias") or rows in parameter.shape:
             parameter.normal_(0, 0.4)
