@@ -251,7 +251,8 @@ def _prefixed_vocabulary(document: Mapping[str, Any], parts: tuple[str, ...], fa
 
 def _other_vocabulary(parts: tuple[str, ...], value: Mapping[str, Any], family: ModelFamily, rows: Json) -> bool:
     size = value.get("vocab_size")
-    claimed = _joined((*parts, "vocab_size")) in family.size_fields
+    # A size inside it that is claimed makes its own a copy that nobody reads.
+    claimed = any(path.startswith(f"{_joined(parts)}.") for path in family.size_fields)
     return type(size) is int and size != rows and not claimed
 
 

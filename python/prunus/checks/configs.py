@@ -85,7 +85,7 @@ class _Walk:
     def _numbers_other_tokens(self, config: dict[str, Any], path: str) -> bool:
         """Whether a sub-config has a vocabulary of another size, whose ids are none of ours."""
         size, rows = config.get("vocab_size"), self.pair.rows
-        claimed = f"{path}.vocab_size" in self.size_paths
+        claimed = any(claim.startswith(f"{path}.") for claim in self.size_paths)
         return bool(path) and type(size) is int and rows is not None and size != rows[0] and not claimed
 
     def _renumbered(self, value: Any, shape: Shape) -> Any:

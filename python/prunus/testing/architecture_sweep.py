@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunus.errors import PrunusError
+from prunus.errors import PrunusError, VerificationError
 from prunus.plugin.facts import Facts, shipped_facts
 from prunus.testing.checkpoints import randomise
 from prunus.testing.comparison import Comparison, compare_models, inputs_for, one_thread
@@ -80,10 +80,12 @@ def sweep_class(model_type: str, class_name: str, facts: Facts) -> Outcome:
         runs = _runs(model)
         try:
             found, tensors = _prune_and_compare(source, out, class_name, forward=not runs)
+        except VerificationError as error:
+            return say("wrong", _short(error))
         except PrunusError as error:
             return say("refused", _short(error))
-        except Exception as error:  # noqa: BLE001 - a crash is the finding
-            return say("wrong", _short(error))
+        except Exception as error:  # noqa: BLE001 - a crash is the finding, unless the source cannot be read either
+            return say(*(("wrong", _short(error)) if _loads(class_name, source) else ("not built", _short(error))))
         if found.wrong:
             return say("wrong", "; ".join(found.wrong)[:300])
         return say("rows" if runs else "exact", ", ".join(tensors))
@@ -125,6 +127,16 @@ def _runs(model: Model) -> str:
     except Exception as error:  # noqa: BLE001 - it wants images, sounds or a length of its own
         return _short(error)
     return ""
+
+
+def _loads(class_name: str, source: Path) -> bool:
+    import transformers
+
+    try:
+        getattr(transformers, class_name).from_pretrained(source)
+    except Exception:  # noqa: BLE001 - what the class writes, it cannot read
+        return False
+    return True
 
 
 def _prune_and_compare(source: Path, out: Path, class_name: str, *, forward: bool) -> tuple[Comparison, list[str]]:
