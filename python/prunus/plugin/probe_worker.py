@@ -93,8 +93,22 @@ def _facts(class_name: str, make: Any, fields: list[tuple[str, ...]]) -> dict[st
         if len(axes) > 1 or step % STEP or not 0 <= index < len(fields):
             return {"refused": f"{name} depends on the number of rows along axes {axes}, in a way of its own"}
         offset = shape[axes[0]] - _value(index, 0)
-        tensors.setdefault(".".join(fields[index]), {})[name] = [axes[0], _role(one, name, axes[0]), offset]
+        described = [axes[0], _role(one, name, axes[0]), offset]
+        tensors.setdefault(".".join(fields[index]), {}).update(dict.fromkeys({name, _saved_as(one, name)}, described))
     return {"tensors": tensors, "rest": rest}
+
+
+def _saved_as(model: Any, name: str) -> str:
+    """What `save_pretrained` calls a tensor: transformers 5 gives some of them their published names back."""
+    try:
+        from transformers.core_model_loading import revert_weight_conversion
+    except ImportError:
+        return name
+    try:
+        names = list(revert_weight_conversion(model, {name: model.state_dict()[name]}))
+    except Exception:  # noqa: BLE001 - a conversion that needs other tensors beside this one
+        return name
+    return str(names[0]) if len(names) == 1 else name
 
 
 def _value(index: int, step: int) -> int:

@@ -77,18 +77,21 @@ def sweep_class(model_type: str, class_name: str, facts: Facts) -> Outcome:
             model = _build(model_type, class_name, facts, source)
         except Exception as error:  # noqa: BLE001 - whatever a class says of a config that does not fit it
             return say("not built", _short(error))
-        runs = _runs(model)
-        try:
-            found, tensors = _prune_and_compare(source, out, class_name, forward=not runs)
-        except VerificationError as error:
-            return say("wrong", _short(error))
-        except PrunusError as error:
-            return say("refused", _short(error))
-        except Exception as error:  # noqa: BLE001 - a crash is the finding, unless the source cannot be read either
-            return say(*(("wrong", _short(error)) if _loads(class_name, source) else ("not built", _short(error))))
-        if found.wrong:
-            return say("wrong", "; ".join(found.wrong)[:300])
-        return say("rows" if runs else "exact", ", ".join(tensors))
+        return say(*_outcome(source, out, class_name, _runs(model)))
+
+
+def _outcome(source: Path, out: Path, class_name: str, why_not_run: str) -> tuple[str, str]:
+    try:
+        found, tensors = _prune_and_compare(source, out, class_name, forward=not why_not_run)
+    except VerificationError as error:
+        return "wrong", _short(error)
+    except PrunusError as error:
+        return "refused", _short(error)
+    except Exception as error:  # noqa: BLE001 - a crash is the finding, unless the source cannot be read either
+        return "wrong" if _loads(class_name, source) else "not built", _short(error)
+    if found.wrong:
+        return "wrong", "; ".join(found.wrong)[:300]
+    return "rows" if why_not_run else "exact", ", ".join(tensors)
 
 
 def _build(model_type: str, class_name: str, facts: Facts, source: Path) -> Model:
