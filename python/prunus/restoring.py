@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunus._engine import fingerprint
-from prunus.checkpoint.config import ConfigEdit, apply_config_edits, plan_config_edits
+from prunus.checkpoint.config import ConfigEdit, apply_config_edits, plan_config_edits, read_config
 from prunus.checkpoint.copying import copy_file
 from prunus.checkpoint.index import Checkpoint
 from prunus.checkpoint.inventory import TOKENIZER_FILES, carry_over, inventory
