@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prunus import errors
+    from prunus.comparing import CompareReport, compare
     from prunus.corpus import open_corpus
     from prunus.counts import ScanInfo, TokenCounts, merge
     from prunus.kept import KeptTokens
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "errors": "prunus.errors",
+    "CompareReport": "prunus.comparing",
+    "compare": "prunus.comparing",
     "open_corpus": "prunus.corpus",
     "ScanInfo": "prunus.counts",
     "TokenCounts": "prunus.counts",
@@ -85,6 +88,7 @@ _HOME = {
 
 __all__ = [
     "Check",
+    "CompareReport",
     "FineTuning",
     "IdField",
     "IdRemap",
@@ -107,6 +111,7 @@ __all__ = [
     "VerifyReport",
     "VocabTensor",
     "__version__",
+    "compare",
     "errors",
     "fine_tuning",
     "hookimpl",

@@ -173,9 +173,9 @@ def verify(
         checks = [Check("remap", "failed", 0, "keep.parquet", (error.message,))]
         checks += [Check(name, "skipped", 0, "without a renumbering nothing can be compared") for name in NAMES[1:]]
     else:
-        checks = list(_run(Pair(source, pruned, kept, resolved, options)))
+        checks = list(run_checks(Pair(source, pruned, kept, resolved, options)))
     seconds = time.perf_counter() - start
-    return VerifyReport(str(source), str(pruned), tuple(checks), seconds, _versions(), resolved.note)
+    return VerifyReport(str(source), str(pruned), tuple(checks), seconds, installed_versions(), resolved.note)
 
 
 def _kept(out: Path, remap: IdRemap | None) -> KeptTokens:
@@ -187,27 +187,28 @@ def _kept(out: Path, remap: IdRemap | None) -> KeptTokens:
     return kept
 
 
-def _run(pair: Pair) -> Iterable[Check]:
-    yield _guarded("remap", lambda: check_remap(pair))
+def run_checks(pair: Pair) -> Iterable[Check]:
+    """All checks of a pair, in the order of `NAMES`."""
+    yield guarded("remap", lambda: check_remap(pair))
     with Runtime(pair) as runtime:
         runtime.ask()
         yield from _compared(pair, runtime)
 
 
 def _compared(pair: Pair, runtime: Runtime) -> Iterable[Check]:
-    yield _guarded("tensors", lambda: check_tensors(pair))
-    yield _guarded("configs", lambda: check_configs(pair))
-    yield _guarded("files", lambda: check_files(pair))
-    yield _guarded("tokenizer.json", lambda: check_document(pair))
-    yield _guarded("tokenizer.load", lambda: check_loading(pair, runtime))
-    yield _guarded("tokenizer.files", lambda: check_sidecars(pair, runtime))
-    yield _guarded("tokenizer.rows", lambda: check_rows(pair, runtime))
-    yield _guarded("tokenizer.rescan", lambda: check_rescan(pair, runtime))
+    yield guarded("tensors", lambda: check_tensors(pair))
+    yield guarded("configs", lambda: check_configs(pair))
+    yield guarded("files", lambda: check_files(pair))
+    yield guarded("tokenizer.json", lambda: check_document(pair))
+    yield guarded("tokenizer.load", lambda: check_loading(pair, runtime))
+    yield guarded("tokenizer.files", lambda: check_sidecars(pair, runtime))
+    yield guarded("tokenizer.rows", lambda: check_rows(pair, runtime))
+    yield guarded("tokenizer.rescan", lambda: check_rescan(pair, runtime))
     yield from _plugins(pair)
-    yield _guarded("forward", lambda: check_forward(pair, runtime))
+    yield guarded("forward", lambda: check_forward(pair, runtime))
 
 
-def _guarded(name: str, check: Callable[[], Check]) -> Check:
+def guarded(name: str, check: Callable[[], Check]) -> Check:
     """A check that cannot read what it checks has failed; only a corpus that cannot be read is the caller's affair."""
     from prunus.errors import CorpusError
 
@@ -232,7 +233,7 @@ def _plugins(pair: Pair) -> Iterable[Check]:
     return [Looking(c.name).done(c.detail) if c.status == "passed" and not c.looked else c for c in found]
 
 
-def _versions() -> tuple[tuple[str, str], ...]:
+def installed_versions() -> tuple[tuple[str, str], ...]:
     """Versions of Prunus and of the installed libraries that it asks; none is imported for this."""
     found = [("prunus", __version__), ("python", sys.version.split()[0])]
     for name in USED:

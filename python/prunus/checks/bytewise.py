@@ -98,7 +98,7 @@ def compare_rows(
         other: The output.
         name: Name of the tensor.
         axis: The axis that the token id indexes.
-        old_ids: The kept ids `(kept,)`, ascending, all of them rows of the source.
+        old_ids: The kept ids `(kept,)`, ascending or not, all of them rows of the source.
 
     Raises:
         CheckpointError: A row does not begin at a byte, or a file ends too early.
@@ -131,9 +131,14 @@ def compare_rows(
 def _windows(ids: NDArray[np.int64], width: int) -> list[tuple[int, int]]:
     """Ranges of `ids` whose rows lie within one window of the source, each of one id at least."""
     rows = max(1, WINDOW // max(width, 1))
-    found, start = [], 0
+    # Other tools may have put the rows in another order: a window ends where the ids descend.
+    turns = [*(np.flatnonzero(ids[1:] <= ids[:-1]) + 1).tolist(), len(ids)]
+    found, start, turn = [], 0, 0
     while start < len(ids):
-        stop = max(start + 1, int(np.searchsorted(ids, ids[start] + rows)))
+        while turns[turn] <= start:
+            turn += 1
+        within = ids[start : turns[turn]]
+        stop = start + max(1, int(np.searchsorted(within, ids[start] + rows)))
         found.append((start, stop))
         start = stop
     return found

@@ -86,7 +86,7 @@ def _check_rows(pair: Pair, name: str, axis: int, files: Files, looking: Looking
     looking.expect(fits, f"{name}: {_shape(before)} became {_shape(after)}, more than axis {axis} changed")
     if not fits:
         return {}
-    largest = int(ids[-1]) if len(ids) else -1
+    largest = int(ids.max()) if len(ids) else -1
     looking.expect(largest < before[axis], f"{name}: has {before[axis]} rows, but id {largest} is kept")
     looking.expect(after[axis] >= len(ids), f"{name}: {after[axis]} rows for {len(ids)} kept tokens")
     if largest >= before[axis] or after[axis] < len(ids):

@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _plan(commands.add_parser("plan", help="show what pruning would do; a dry run"))
     _prune(commands.add_parser("prune", help="write a smaller model, verified"))
     _verify(commands.add_parser("verify", help="prove a pruned directory against its source"))
+    _compare(commands.add_parser("compare", help="audit a pruned directory that any tool made"))
     _restore(commands.add_parser("restore", help="bring a pruned, perhaps fine-tuned model back to full size"))
     _report(commands.add_parser("report", help="show counts and pruned models as tables and plots"))
     _plugins(commands.add_parser("plugins", help="list the installed model families"))
@@ -132,6 +133,16 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", nargs="+", metavar="PATH", help="texts that must give the same tokens")
     _corpus_options(parser)
     parser.add_argument("--no-forward", action="store_true", help="do not compare forward passes")
+    _tokenizer_from(parser)
+    _common(parser)
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    from prunus.cli.compare import grammar
+
+    parser.set_defaults(run=_run("compare"))
+    grammar(parser)
+    _corpus_options(parser)
     _tokenizer_from(parser)
     _common(parser)
 
