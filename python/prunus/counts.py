@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prunus.errors import CorpusError, UsageError
+from prunus.fieldtypes import checked
 from prunus.parts import Part
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class ScanInfo:
             sources = tuple(record.pop("sources"))
             if written == _FORMAT:
                 part = record.pop("part", None)
-                return cls(sources=sources, part=part and Part.from_record(part), **record)
+                values = checked(cls, {**record, "sources": sources})
+                return cls(part=part and Part.from_record(part), **values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorpusError(f"the counts' metadata is damaged: {error}") from error
         raise CorpusError(

@@ -61,7 +61,7 @@ def load(path: str | PathLike[str]) -> TokenCounts:
     try:
         with pq.ParquetFile(path) as file:
             return TokenCounts.from_arrow(file.read())
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise CorpusError(
             f"{path}: cannot be read as counts: {error}",
             hint="Name a file written by `prunus scan -o counts.parquet`; a truncated one must be scanned again.",

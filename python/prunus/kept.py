@@ -92,10 +92,11 @@ class KeptTokens:
 
         try:
             table = pq.read_table(path, columns=list(COLUMNS))
-        except (pa.ArrowException, OSError) as error:
+            columns = {name: table.column(name).to_pylist() for name in COLUMNS}
+        except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
             hint = "Name the keep.parquet in the `prunus` folder of a directory that `prunus prune` wrote."
             raise SelectionError(f"{path}: cannot be read as a list of kept tokens: {error}", hint=hint) from error
-        kept = cls.from_dict({name: table.column(name).to_pylist() for name in COLUMNS})
+        kept = cls.from_dict(columns)
         if table.column("new_id").to_pylist() != list(range(len(kept))):
             raise SelectionError(f"{path}: new ids are not 0..{len(kept) - 1} in order")
         return kept
@@ -115,8 +116,10 @@ class KeptTokens:
         """The inverse of `to_dict`.
 
         Raises:
-            SelectionError: The ids are not unique and ascending.
+            SelectionError: The ids are not unique and ascending, or the columns not of one length.
         """
+        if len({len(columns[name]) for name in ("old_id", "count", "token", "why", "because_of")}) > 1:
+            raise SelectionError("the columns of the kept tokens are not of one length", hint="Is the file damaged?")
         kept = cls(
             old_ids=np.array(columns["old_id"], dtype=np.uint32),
             counts=np.array(columns["count"], dtype=np.uint64),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from prunus.checkpoint.config import ConfigEdit
 from prunus.checkpoint.inventory import FileAction
 from prunus.errors import UsageError
+from prunus.fieldtypes import checked
 from prunus.kept import KeptTokens
 from prunus.version import __version__
 
@@ -135,11 +136,15 @@ class PrunePlan:
         tensors = (t | {"shape": tuple(t["shape"]), "new_shape": tuple(t["new_shape"])} for t in values["tensors"])
         read = {
             "kept": KeptTokens.from_dict(values["kept"]),
-            "tensors": tuple(PlannedTensor(**t) for t in tensors),
-            "edits": tuple(ConfigEdit(**e) for e in values["edits"]),
-            "files": tuple(FileAction(**f) for f in values["files"]),
+            "tensors": tuple(PlannedTensor(**checked(PlannedTensor, t)) for t in tensors),
+            "edits": tuple(ConfigEdit(**checked(ConfigEdit, e)) for e in values["edits"]),
+            "files": tuple(FileAction(**checked(FileAction, f)) for f in values["files"]),
             "ties": tuple(values["ties"]),
             "parameters": tuple(values["parameters"]),
             "tensor_bytes": tuple(values["tensor_bytes"]),
         }
-        return cls(**(values | read))
+        from prunus.reporting import UNSEEN
+
+        if values.get("unseen", "") not in {"", *UNSEEN}:
+            raise ValueError(f"unseen is {values['unseen']!r}")
+        return cls(**checked(cls, values | read))

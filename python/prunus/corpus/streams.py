@@ -102,7 +102,7 @@ def reading(path: str, what: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         place = f"{path}, {what}" if what else path
         raise CorpusError(
             f"{place}: cannot be read: {(str(error) or repr(error)).splitlines()[0]}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from prunus.checkpoint.jsontext import read_bytes
 from prunus.errors import TokenizerError
@@ -172,9 +172,8 @@ class TokenizerDocument:
 
 def _kind(model: Mapping[str, Any], file: str) -> Kind:
     named = model.get("type")
-    if named in {"BPE", "WordPiece", "WordLevel", "Unigram"}:
-        kind: Kind = named
-        return kind
+    if isinstance(named, str) and named in {"BPE", "WordPiece", "WordLevel", "Unigram"}:
+        return cast("Kind", named)
     if "type" in model:
         raise TokenizerError(f"{file}: model of unknown type {named!r}", file=file)
     # Files of before 2020 do not say; the library then tries the models in this order.

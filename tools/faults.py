@@ -1,0 +1,136 @@
+"""Fault injection over the commands: SIGKILL at random moments, a full disk. Figures: docs/reliability.md.
+
+    python tools/faults.py [--kills 100] [--seed 0]
+
+Afterwards the output must be absent or whole, the source unchanged, and a run must succeed beside the leftovers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).parent))
+from smoke import WORDS, write_model
+
+RUN = """
+import sys
+sys.path.insert(0, {tools!r})
+import smoke
+from prunus.cli import main
+from prunus.plugin.manager import plugin_manager
+plugin_manager().register(smoke.Toy(), "toy")
+sys.exit(main(sys.argv[1:]))
+"""
+PRUNE = ("prune", "model", "--counts", "counts.parquet", "--no-forward", "--tokenizer-from", "file", "-q", "-o")
+SCAN = ("scan", "corpus.parquet", "--tokenizer", "model", "--tokenizer-from", "file", "-q", "-o")
+COMMANDS = {"scan": (SCAN, "out.parquet"), "prune": (PRUNE, "out")}
+
+
+def digest(path: Path) -> str:
+    """Names and bytes below a path, times of the report left out."""
+    total = hashlib.sha256()
+    for file in sorted([path] if path.is_file() else (p for p in path.rglob("*") if p.is_file())):
+        if file.name != "report.json":
+            total.update(file.name.encode() + file.read_bytes())
+    return total.hexdigest()
+
+
+def prepare(folder: Path) -> None:
+    """A model, a corpus large enough for a kill to fall into its scan, and its counts."""
+    write_model(folder / "model")
+    texts = [" ".join(random.Random(n).choices(WORDS[1:], k=400)) for n in range(200)] * 60
+    pq.write_table(pa.table({"text": texts}), folder / "corpus.parquet")
+    start(folder, *SCAN, "counts.parquet").wait()
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """One command in its own process, silent."""
+    command = [sys.executable, "-c", RUN.format(tools=str(Path(__file__).parent)), *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def killed(folder: Path, name: str, kills: int, chance: random.Random) -> dict[str, int]:
+    """Kills a command again and again; counts what was found afterwards."""
+    command, out = COMMANDS[name]
+    clock = time.perf_counter()
+    if start(folder, *command, out).wait() != 0:
+        raise SystemExit(f"{name} does not run undisturbed")
+    seconds = time.perf_counter() - clock
+    whole, source = digest(folder / out), digest(folder / "model")
+    found = dict.fromkeys(("killed", "absent", "whole", "half", "source changed"), 0)
+    for _ in range(kills):
+        remove(folder / out)
+        process = start(folder, *command, out)
+        time.sleep(chance.uniform(0, 1.05) * seconds)
+        process.kill()
+        found["killed"] += process.wait() == -signal.SIGKILL
+        state = "absent" if not (folder / out).exists() else "whole" if digest(folder / out) == whole else "half"
+        found[state] += 1
+        found["source changed"] += digest(folder / "model") != source
+    remove(folder / out)
+    if start(folder, *command, out).wait() != 0 or digest(folder / out) != whole:
+        raise SystemExit(f"{name} does not run beside the leftovers")
+    remove(folder / out)
+    return found
+
+
+def full_disk(folder: Path) -> dict[str, str]:
+    """Outputs on a file system of 2 kB to 1 MB; needs the right to mount."""
+    found = {}
+    for kilobytes in (2, 16, 64, 1024):
+        small = folder / "small"
+        small.mkdir(exist_ok=True)
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(small)]
+        if subprocess.run(mount, check=False, capture_output=True).returncode:
+            return {"full disk": "not tried: no right to mount"}
+        for name, (command, _) in COMMANDS.items():
+            code = start(folder, *command, "small/out").wait()
+            left = [path.name for path in small.iterdir() if not path.name.startswith(".")]
+            ok = (code == 0) == (left == ["out"]) and code in {0, 1}
+            found[f"{name}, {kilobytes} kB"] = ("written" if code == 0 else "refused") if ok else f"WRONG {code} {left}"
+            for path in small.iterdir():
+                remove(path)
+        subprocess.run(["umount", str(small)], check=True)
+    return found
+
+
+def remove(path: Path) -> None:
+    """A file or a directory, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def main() -> int:
+    """Runs everything and prints one line of JSON a fault; returns 1 if anything was left half."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        results = {n: killed(folder, n, options.kills, random.Random(options.seed)) for n in COMMANDS}
+        disk = full_disk(folder)
+    print(json.dumps(results, indent=1))
+    print(json.dumps(disk, indent=1))
+    bad = any(r["half"] or r["source changed"] for r in results.values()) or "WRONG" in " ".join(disk.values())
+    return int(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
