@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prunus.comparing import CompareReport, compare
     from prunus.corpus import open_corpus
     from prunus.counts import ScanInfo, TokenCounts, merge
+    from prunus.heldout import HeldOutEstimate, estimate
     from prunus.kept import KeptTokens
     from prunus.planned import PlannedTensor, PrunePlan
     from prunus.planning import plan
@@ -53,6 +54,8 @@ _HOME = {
     "ScanInfo": "prunus.counts",
     "TokenCounts": "prunus.counts",
     "merge": "prunus.counts",
+    "HeldOutEstimate": "prunus.heldout",
+    "estimate": "prunus.heldout",
     "KeptTokens": "prunus.kept",
     "PlannedTensor": "prunus.planned",
     "PrunePlan": "prunus.planned",
@@ -90,6 +93,7 @@ __all__ = [
     "Check",
     "CompareReport",
     "FineTuning",
+    "HeldOutEstimate",
     "IdField",
     "IdRemap",
     "KeepSet",
@@ -113,6 +117,7 @@ __all__ = [
     "__version__",
     "compare",
     "errors",
+    "estimate",
     "fine_tuning",
     "hookimpl",
     "merge",

@@ -15,6 +15,7 @@ from prunus.kept import KeptTokens
 from prunus.version import __version__
 
 if TYPE_CHECKING:
+    from prunus.heldout import HeldOutEstimate
     from prunus.remap import IdRemap
 
 
@@ -65,6 +66,7 @@ class PrunePlan:
         share_of_counted: Share of all counted occurrences whose token is kept; None where nothing was counted.
         tokenizer_from: Which pipeline was taken, `file` or `transformers`.
         unseen: What becomes of text that was not counted: spelled in `bytes`, in `characters`, or `unk`.
+        held_out: What pruning does to text that was held out, if any was.
         note: What a person should know about the tokenizer beside transformers; mostly empty.
         version: Version of Prunus.
     """
@@ -88,6 +90,7 @@ class PrunePlan:
     share_of_counted: float | None
     tokenizer_from: str
     unseen: str = ""
+    held_out: HeldOutEstimate | None = None
     note: str = ""
     version: str = __version__
 
@@ -111,6 +114,7 @@ class PrunePlan:
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "kept"}
         for name in ("tensors", "edits", "files"):
             values[name] = [asdict(item) for item in values[name]]
+        values["held_out"] = None if self.held_out is None else self.held_out.to_dict()
         values["kept"] = self.kept.to_dict() if tokens else {"tokens": len(self.kept), "why": dict(self.kept.reasons())}
         return values
 
@@ -143,8 +147,12 @@ class PrunePlan:
             "parameters": tuple(values["parameters"]),
             "tensor_bytes": tuple(values["tensor_bytes"]),
         }
+        from prunus.heldout import HeldOutEstimate
         from prunus.reporting import UNSEEN
 
+        held_out = values.get("held_out")
+        if held_out is not None:
+            read["held_out"] = HeldOutEstimate.from_dict(held_out)
         if values.get("unseen", "") not in {"", *UNSEEN}:
             raise ValueError(f"unseen is {values['unseen']!r}")
         return cls(**checked(cls, values | read))

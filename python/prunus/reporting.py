@@ -77,6 +77,7 @@ def sizes_text(plan: PrunePlan) -> str:
         rows.append([name, text(before), text(after), f"{after / before:.1%}" if before else "-"])
     lines = [table(rows), f"  selection: {plan.policy}"]
     lines += [f"  unseen text: {UNSEEN[plan.unseen]}"] if plan.unseen else []
+    lines += [f"  {plan.held_out}"] if plan.held_out is not None else []
     if plan.share_of_counted is not None:
         exact = "the corpus keeps its tokens" if plan.exact else "text with dropped tokens is segmented otherwise"
         lines.append(f"  occurrences whose token is kept: {plan.share_of_counted:.4%} ({exact})")

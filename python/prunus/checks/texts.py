@@ -18,16 +18,19 @@ SURFACES = 4000
 
 
 def sampled(pair: Pair) -> list[str]:
-    """Texts of the corpus at even distances, `options.sample_rows` at most; empty without a corpus or without texts.
+    """Texts of the corpus at even distances, `options.sample_rows` at most; empty without a corpus or without texts."""
+    options = pair.options
+    return [] if options.corpus is None else sampled_texts(options.corpus, options.columns, options.sample_rows)
+
+
+def sampled_texts(source: Any, columns: Sequence[str] | None, most: int) -> list[str]:
+    """Texts of a corpus at even distances, `most` of them at most.
 
     The distance doubles whenever twice too many are held, so one pass over a corpus of unknown length is enough.
     """
-    options = pair.options
-    if options.corpus is None:
-        return []
     from prunus.corpus import open_corpus
 
-    corpus = open_corpus(options.corpus, list(options.columns) if options.columns else None)
+    corpus = open_corpus(source, list(columns) if columns else None)
     held: list[str] = []
     step, row = 1, 0
     for batch in corpus.batches():
@@ -35,9 +38,9 @@ def sampled(pair: Pair) -> list[str]:
         # Slices, not `take`: that knows neither views nor run-end encoding in every version of pyarrow.
         chosen = [batch.data.slice(i, 1) for i in range(first, batch.data.num_rows, step)] if step > 1 else [batch.data]
         held += (text for rows in chosen for text in _texts_of(rows, corpus.columns))
-        while len(held) > 2 * options.sample_rows:
+        while len(held) > 2 * most:
             held, step = held[::2], step * 2
-    return held[: options.sample_rows] if len(held) <= options.sample_rows else _spread(held, options.sample_rows)
+    return _spread(held, most)
 
 
 def built_in(pair: Pair, decode: Any) -> list[str]:

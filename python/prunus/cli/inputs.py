@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
+    from prunus.corpus.base import Corpus
     from prunus.counts import TokenCounts
     from prunus.selection import KeepSet
 
@@ -45,8 +46,7 @@ def scanned(
     parsed: argparse.Namespace, source: Iterable[str], tokenizer: str, **scanner_options: object
 ) -> TokenCounts:
     """Counts of a corpus, with a progress line where standard error is a terminal."""
-    from prunus.corpus import open_corpus
-    from prunus.corpus.remote import Url, is_url
+    from prunus.corpus.held import HeldOut
     from prunus.progress import ProgressLine
     from prunus.scanning import Scanner
 
@@ -63,8 +63,9 @@ def scanned(
     if scanner.resolved.note:
         say(parsed, f"note: {scanner.resolved.note}")
     columns = list(pair) if pair else parsed.column
-    paths = [Url(item) if is_url(item) else Path(item) for item in source]
-    corpus = open_corpus(paths, columns, pair=bool(pair), format=parsed.format, text_rows=parsed.text_rows)
+    corpus = opened(parsed, source, columns, pair=bool(pair))
+    if getattr(parsed, "holdout_every", None):
+        corpus = HeldOut(corpus, parsed.holdout_every, held=False)
     with ProgressLine(quiet=parsed.quiet) as progress:
         return scanner.scan(
             corpus,
@@ -76,6 +77,17 @@ def scanned(
         )
 
 
+def opened(
+    parsed: argparse.Namespace, source: Iterable[str], columns: list[str] | None, *, pair: bool = False
+) -> Corpus:
+    """The corpus at paths or URLs, read as the options say."""
+    from prunus.corpus import open_corpus
+    from prunus.corpus.remote import Url, is_url
+
+    paths = [Url(item) if is_url(item) else Path(item) for item in source]
+    return open_corpus(paths, columns, pair=pair, format=parsed.format, text_rows=parsed.text_rows)
+
+
 def selected(parsed: argparse.Namespace) -> KeepSet:
     """The selection that the options describe; scans the corpus first if no counts are given.
 
@@ -85,6 +97,8 @@ def selected(parsed: argparse.Namespace) -> KeepSet:
     from prunus.merging import merge_files
     from prunus.selection import select
 
+    if parsed.holdout_every and (parsed.counts or not parsed.corpus):
+        raise UsageError("--holdout-every needs --corpus: counts are made already", hint="Name other text: --holdout.")
     counts: list[TokenCounts] | None = None
     if parsed.counts:
         # Each file by itself only where each has a weight: together they are checked for counting twice.

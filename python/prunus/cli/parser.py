@@ -201,6 +201,8 @@ def _selection(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("what was seen")
     source.add_argument("--counts", nargs="+", metavar="FILE", help="files that `prunus scan` wrote; several are added")
     source.add_argument("--corpus", nargs="+", metavar="PATH", help="scan this first, and verify on it")
+    source.add_argument("--holdout", nargs="+", metavar="PATH", help="say what pruning does to this other text")
+    source.add_argument("--holdout-every", type=int, metavar="K", help="hold out every K-th row of --corpus for that")
     limits = parser.add_argument_group("limits on what was seen; each narrows further")
     limits.add_argument("--min-count", type=int, default=1, metavar="N")
     limits.add_argument("--coverage", type=float, metavar="P", help="smallest set with this share, as 0.999")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prunus.cli.inputs import check_parent, say, selected, show
+from prunus.cli.inputs import check_parent, opened, say, selected, show
+from prunus.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -30,10 +32,24 @@ def planned(parsed: argparse.Namespace, keep: KeepSet) -> PrunePlan:
     """The plan that the options of `plan` and `prune` describe."""
     from prunus.planning import plan
 
-    return plan(
+    made = plan(
         parsed.model,
         keep,
         pad_to_multiple_of=parsed.pad_to_multiple_of,
         drop_files=parsed.drop_file,
         tokenizer_from=parsed.tokenizer_from,
     )
+    return _estimated(parsed, made) if parsed.holdout or parsed.holdout_every else made
+
+
+def _estimated(parsed: argparse.Namespace, made: PrunePlan) -> PrunePlan:
+    """The plan with what it does to the text that was held out."""
+    from prunus.corpus.held import HeldOut
+    from prunus.heldout import estimate
+
+    if parsed.holdout and parsed.holdout_every:
+        raise UsageError("--holdout and --holdout-every both name held-out text", hint="Choose one.")
+    corpus = opened(parsed, parsed.holdout or parsed.corpus, parsed.column)
+    if parsed.holdout_every:
+        corpus = HeldOut(corpus, parsed.holdout_every, held=True)
+    return replace(made, held_out=estimate(made, corpus))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunus.cli.inputs import say, selected, show
+from prunus.cli.plan import planned
 from prunus.errors import UsageError
 from prunus.selection import KeepSet
 
@@ -45,8 +46,6 @@ def _show_plan(parsed: argparse.Namespace) -> int:
     """The plan that would be carried out, as `prunus plan` shows it."""
     keep = _keep(parsed)
     if isinstance(keep, KeepSet):
-        from prunus.cli.plan import planned
-
         keep = planned(parsed, keep)
     if parsed.json:
         show(keep.to_dict(tokens=False))
@@ -57,7 +56,8 @@ def _show_plan(parsed: argparse.Namespace) -> int:
 
 def _keep(parsed: argparse.Namespace) -> KeepSet | PrunePlan:
     if not parsed.plan:
-        return selected(parsed)
+        keep = selected(parsed)
+        return planned(parsed, keep) if parsed.holdout or parsed.holdout_every else keep
     if parsed.counts:
         raise UsageError("--plan already says what to keep", hint="Leave out --counts.")
     from prunus.planned import PrunePlan
