@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunus.checks.texts import sampled_texts
 from prunus.errors import CorpusError
+from prunus.fieldtypes import checked
 from prunus.tokenizer.compare import read_pipeline
 from prunus.tokenizer.document import TokenizerDocument
 from prunus.tokenizer.kinds import module_of
@@ -80,9 +81,15 @@ class HeldOutEstimate:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> HeldOutEstimate:
-        """The inverse of `to_dict`."""
-        counts = {name: values[name] for name in ("rows", "words", "text_bytes", "changed")}
-        return cls(**counts, tokens=tuple(values["tokens"]), unknown=tuple(values["unknown"]))
+        """The inverse of `to_dict`.
+
+        Raises:
+            KeyError: A number is missing.
+            TypeError: One is no number.
+        """
+        read = {name: values[name] for name in ("rows", "words", "text_bytes", "changed")}
+        pairs = {name: tuple(values[name]) for name in ("tokens", "unknown")}
+        return cls(**checked(cls, read | pairs))
 
 
 def estimate(
