@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prunus.counts import ScanInfo, TokenCounts, merge
     from prunus.heldout import HeldOutEstimate, estimate
     from prunus.kept import KeptTokens
+    from prunus.many import scan_many
     from prunus.planned import PlannedTensor, PrunePlan
     from prunus.planning import plan
     from prunus.plugin.family import (
@@ -78,6 +79,7 @@ _HOME = {
     "restore": "prunus.restoring",
     "Scanner": "prunus.scanning",
     "scan": "prunus.scanning",
+    "scan_many": "prunus.many",
     "KeepSet": "prunus.selection",
     "select": "prunus.selection",
     "FineTuning": "prunus.training.session",
@@ -127,6 +129,7 @@ __all__ = [
     "report",
     "restore",
     "scan",
+    "scan_many",
     "select",
     "used_ids",
     "verify",

@@ -76,6 +76,7 @@ class Engine:
         threads: int = 1,
         memory: int | None = None,
         invalid_utf8: str = "error",
+        sample: int | None = None,
     ) -> Scan:
         """Start worker threads that count the named columns of the batches pushed to them.
 
@@ -85,6 +86,7 @@ class Engine:
             threads: Worker threads.
             memory: Bound in bytes for the piece tables of all workers.
             invalid_utf8: `"error"`, `"replace"` (by U+FFFD) or `"skip"`.
+            sample: Count only the rows whose 64-bit hash lies below this number; None counts all.
 
         Raises:
             UsageError: Options that contradict each other or lie out of range.

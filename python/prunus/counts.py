@@ -11,6 +11,7 @@ import numpy as np
 from prunus.errors import CorpusError, UsageError
 from prunus.fieldtypes import checked
 from prunus.parts import Part
+from prunus.sampling import sampled_summary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -35,7 +36,8 @@ class ScanInfo:
         nulls: Null texts, which count nothing.
         text_bytes: UTF-8 bytes of the encoded texts.
         tokens: Sum of all counts.
-        options: What changes the counts: `add_special_tokens`, `truncate`, `pair`, `invalid_utf8`.
+        options: What changes the counts: `add_special_tokens`, `truncate`, `pair`, `invalid_utf8`, and `sample` where
+            only that share of the rows was counted.
         oracle: Library and version whose result the counts equal, for example `tokenizers 0.23.2`.
         path: Which way through the scanner was taken, for example `native:gpt2`, `generic`, `row`.
         path_reason: Why that way.
@@ -143,6 +145,8 @@ class TokenCounts:
             f"tokenizer {info.fingerprint[:12]}, as {info.oracle} encodes",
             f"path {info.path} ({info.path_reason}), {info.fallback_rows:,} rows fell back to the whole row",
         ]
+        if "sample" in info.options:
+            lines.append(sampled_summary(self))
         if info.part is not None:
             lines.append(f"only a part: {info.part}; merge all parts before pruning")
         if info.invalid_rows:

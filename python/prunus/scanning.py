@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from prunus.errors import CorpusError, UsageError
+from prunus.truncation import check_room, truncating
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
     from prunus.counts import ScanInfo, TokenCounts
     from prunus.parts import Part
     from prunus.tokenizer.resolve import ResolvedTokenizer
+    from prunus.truncation import TruncateSide, TruncateStrategy
 
 _TALLIES = ("rows", "nulls", "text_bytes", "tokens", "fallback_rows", "invalid_rows")
 
-Truncate = Literal["configured"]
 InvalidUtf8 = Literal["error", "replace", "skip"]
 
 
@@ -43,11 +45,18 @@ class Scanner:
             tokenizer of transformers.
         add_special_tokens: Count the tokens that the post-processor adds to each row, such as `[CLS]` and `[SEP]`.
         threads: Worker threads; None takes the processors this process may use.
-        truncate: `"configured"` truncates as the tokenizer's file says; None does not truncate.
+        truncate: Most tokens of a row, special tokens included; `"configured"` truncates as the tokenizer's file says;
+            None does not truncate.
+        truncate_side: With a number, which side is cut off: `"right"` (the default) or `"left"`.
+        truncate_strategy: With a number, what is cut off of a pair: `"longest_first"` (the default), `"only_first"` or
+            `"only_second"`.
         tokenizer_from: `"file"` or `"transformers"` where a directory yields two different pipelines.
         path: `"auto"`, or to force one: `"row"`, `"generic"` or `"native"` (they give the same counts).
         invalid_utf8: What to do with a text that is not UTF-8: `"error"`, `"replace"` bad bytes by U+FFFD, or `"skip"`
             the row and count it in the result.
+        sample: Share of the rows to count, above 0 and below 1, for a quick look. A hash of its text decides whether a
+            row is taken, so these are always the same rows; equal texts are taken together. The result is labelled: it
+            does not add up with exact counts, and `select` refuses it unless told otherwise. Nulls are all counted.
         memory: Bound in bytes for the piece tables of all threads; None takes about 100 MB a thread.
 
     Raises:
@@ -70,40 +79,49 @@ class Scanner:
         *,
         add_special_tokens: bool = True,
         threads: int | None = None,
-        truncate: Truncate | None = None,
+        truncate: int | Literal["configured"] | None = None,
+        truncate_side: TruncateSide | None = None,
+        truncate_strategy: TruncateStrategy | None = None,
         tokenizer_from: str | None = None,
         path: str = "auto",
         invalid_utf8: InvalidUtf8 = "error",
+        sample: float | None = None,
         memory: int | None = None,
     ) -> None:
         from prunus._engine import Engine
         from prunus.tokenizer.resolve import resolve_tokenizer
 
-        _check(threads, truncate, invalid_utf8, memory)
+        _check(threads, invalid_utf8, memory, sample)
         self._resolved = resolve_tokenizer(tokenizer, tokenizer_from)
+        document, record = truncating(self._resolved.json, truncate, truncate_side, truncate_strategy)
         self._engine = Engine(
-            self._resolved.json,
-            add_special_tokens=add_special_tokens,
-            path=path,
-            truncation=truncate is not None,
+            document, add_special_tokens=add_special_tokens, path=path, truncation=truncate is not None
         )
-        if truncate is not None and not self._engine.has_truncation:
-            raise UsageError(
-                "truncation was asked for, but the tokenizer's file does not say how", hint="Leave it off."
-            )
         self._threads = threads or _processors()
         self._memory = memory
         self._options: dict[str, Any] = {
             "add_special_tokens": add_special_tokens,
-            "truncate": truncate,
+            "truncate": record,
             "invalid_utf8": invalid_utf8,
+            **({} if sample is None else {"sample": sample}),
         }
+        self._sample = None if sample is None else int(sample * 2**64)
         self._tokens: dict[int, str] | None = None
 
     @property
     def engine(self) -> Engine:
         """The loaded tokenizer: its fingerprint, size, path and `encode`."""
         return self._engine
+
+    @property
+    def threads(self) -> int:
+        """Worker threads of a scan."""
+        return self._threads
+
+    @property
+    def mark(self) -> str:
+        """Equal for scanners that count the same."""
+        return json.dumps([self._engine.fingerprint, self._options], sort_keys=True)
 
     @property
     def resolved(self) -> ResolvedTokenizer:
@@ -157,21 +175,31 @@ class Scanner:
             return scan_in_units(
                 self, corpus, pair=pair, resume=resume, shard=shard, unit_bytes=unit_bytes, progress=progress
             )
-        running = self._engine.start(
-            list(corpus.columns),
-            pair=pair,
-            threads=self._threads,
-            memory=self._memory,
-            invalid_utf8=self._options["invalid_utf8"],
-        )
+        if unit_bytes is not None:
+            raise UsageError("a size of units was given, but nothing asks for units", hint="Give resume or shard.")
+        running = self.start(corpus, pair=pair)
         try:
             raw = _feed(running, corpus, progress)
         except BaseException:
             running.cancel()
             raise
-        if corpus.part is None:
-            refuse_nothing(raw, corpus)
-        return self._counts(raw, corpus, pair=pair)
+        return self.counts_of(raw, corpus, pair=pair)
+
+    def start(self, corpus: Corpus, *, pair: bool = False, memory: int | None = None) -> Scan:
+        """Worker threads that count what is pushed to them; `counts_of` makes a value of what they give.
+
+        Raises:
+            UsageError: The options contradict each other.
+        """
+        check_room(self._engine, self._options["truncate"], pair=pair)
+        return self._engine.start(
+            list(corpus.columns),
+            pair=pair,
+            threads=self._threads,
+            memory=memory or self._memory,
+            invalid_utf8=self._options["invalid_utf8"],
+            sample=self._sample,
+        )
 
     def identity(self, corpus: FileCorpus, *, pair: bool = False) -> dict[str, Any]:
         """All that the counts depend on beside the source files, as JSON values."""
@@ -187,9 +215,16 @@ class Scanner:
             "text_rows": corpus.text_rows,
         }
 
-    def _counts(self, raw: RawCounts, corpus: Corpus, *, pair: bool) -> TokenCounts:
+    def counts_of(self, raw: RawCounts, corpus: Corpus, *, pair: bool = False) -> TokenCounts:
+        """What the workers counted, as a value.
+
+        Raises:
+            CorpusError: There was nothing to count.
+        """
         from prunus.counts import TokenCounts
 
+        if corpus.part is None:
+            refuse_nothing(raw, corpus)
         ids = np.frombuffer(raw.ids, "<u4")
         if self._tokens is None:
             self._tokens = dict(self._engine.vocabulary())
@@ -236,10 +271,13 @@ def scan(
     pair: bool = False,
     add_special_tokens: bool = True,
     threads: int | None = None,
-    truncate: Truncate | None = None,
+    truncate: int | Literal["configured"] | None = None,
+    truncate_side: TruncateSide | None = None,
+    truncate_strategy: TruncateStrategy | None = None,
     tokenizer_from: str | None = None,
     path: str = "auto",
     invalid_utf8: InvalidUtf8 = "error",
+    sample: float | None = None,
     memory: int | None = None,
     resume: str | os.PathLike[str] | None = None,
     shard: tuple[int, int] | None = None,
@@ -261,9 +299,12 @@ def scan(
         add_special_tokens=add_special_tokens,
         threads=threads,
         truncate=truncate,
+        truncate_side=truncate_side,
+        truncate_strategy=truncate_strategy,
         tokenizer_from=tokenizer_from,
         path=path,
         invalid_utf8=invalid_utf8,
+        sample=sample,
         memory=memory,
     )
     return scanner.scan(source, columns, pair=pair, resume=resume, shard=shard, progress=progress)
@@ -282,6 +323,11 @@ def _feed(running: Scan, corpus: Corpus, progress: Progress | None) -> RawCounts
 
 def _report(running: Scan, corpus: Corpus, progress: Progress) -> None:
     rows, text_bytes = running.progress()
+    tell(progress, corpus, rows, text_bytes)
+
+
+def tell(progress: Progress, corpus: Corpus, rows: int, text_bytes: int) -> None:
+    """How far a scan of a corpus is."""
     progress.update(rows=rows, text_bytes=text_bytes, bytes_read=corpus.bytes_read(), total_bytes=corpus.total_bytes)
 
 
@@ -307,15 +353,15 @@ def refuse_nothing(raw: RawCounts | ScanInfo, corpus: Corpus) -> None:
     raise CorpusError(f"{shown}: {what} in {column}: nothing to count", hint="Is this the right corpus and column?")
 
 
-def _check(threads: int | None, truncate: str | None, invalid_utf8: str, memory: int | None) -> None:
+def _check(threads: int | None, invalid_utf8: str, memory: int | None, sample: float | None) -> None:
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be at least 1, not {threads}")
-    if truncate not in {None, "configured"}:
-        raise UsageError(f"truncate must be None or 'configured', not {truncate!r}")
     if invalid_utf8 not in {"error", "replace", "skip"}:
         raise UsageError(f"invalid_utf8 must be 'error', 'replace' or 'skip', not {invalid_utf8!r}")
     if memory is not None and memory < 1:
         raise UsageError(f"memory must be at least 1 byte, not {memory}")
+    if sample is not None and not 0 < sample < 1:
+        raise UsageError(f"sample must be above 0 and below 1, not {sample}", hint="One row in a hundred is 0.01.")
 
 
 def _processors() -> int:

@@ -153,6 +153,7 @@ def select(
     size: int | None = None,
     unseen: str | None = None,
     drop_unused_added: bool = False,
+    allow_sample: bool = False,
 ) -> KeepSet:
     """Chooses tokens by count, by name, and by rules that need the tokenizer.
 
@@ -183,10 +184,11 @@ def select(
         unseen: Quality of the fallback for text that was not counted: `bytes`, `characters` or `unk`; by default the
             safest that the tokenizer allows.
         drop_unused_added: Whether added tokens go that were not seen and that no config names.
+        allow_sample: Take counts of a sample: tokens that only the other rows hold are dropped.
 
     Raises:
         UsageError: A limit is out of range, a limit is given without counts, neither counts nor names are given, or the
-            counts are only a part of a scan.
+            counts are only a part of a scan, or of a sample that was not allowed.
         SelectionError: A token is both kept and dropped by name.
         TokenizerMismatchError: `counts` belong to another tokenizer than `tokenizer`.
 
@@ -216,7 +218,7 @@ def select(
         return KeepSet(np.zeros(0, np.uint32), None, keep, drop, "name", fingerprint, rules)
     parts = [counts] if isinstance(counts, TokenCounts) else list(counts)
     total = merge(parts)
-    _refuse_a_part(total)
+    _refuse_less_than_all(total, allow_sample=allow_sample)
     ranked, chosen, policy = by_count(total, amounts_of(total, parts, weights), min_count, top_k, coverage)
     if weights:
         policy += f", weighted {':'.join(f'{weight:g}' for weight in weights)}"
@@ -225,7 +227,13 @@ def select(
     return KeepSet(np.sort(chosen), total, keep, drop, policy, total.info.fingerprint, rules, ranked)
 
 
-def _refuse_a_part(counts: TokenCounts) -> None:
+def _refuse_less_than_all(counts: TokenCounts, *, allow_sample: bool) -> None:
+    sample = counts.info.options.get("sample")
+    if sample is not None and not allow_sample:
+        raise UsageError(
+            f"the counts are of a sample of {sample:.6g} of the rows: tokens of the others would be dropped",
+            hint="Scan without --sample, or accept it with --allow-sample (allow_sample=True).",
+        )
     if counts.info.part is not None:
         raise UsageError(
             f"the counts hold only {counts.info.part}: tokens of the rest would be dropped",

@@ -50,9 +50,6 @@ def scanned(
     from prunus.progress import ProgressLine
     from prunus.scanning import Scanner
 
-    pair = getattr(parsed, "pair", None)
-    if pair and parsed.column:
-        raise UsageError("--pair names the columns itself", hint="Leave out --column.")
     scanner = Scanner(
         tokenizer,
         threads=parsed.threads,
@@ -62,19 +59,30 @@ def scanned(
     )
     if scanner.resolved.note:
         say(parsed, f"note: {scanner.resolved.note}")
-    columns = list(pair) if pair else parsed.column
-    corpus = opened(parsed, source, columns, pair=bool(pair))
+    corpus = scan_corpus(parsed, source)
     if getattr(parsed, "holdout_every", None):
         corpus = HeldOut(corpus, parsed.holdout_every, held=False)
     with ProgressLine(quiet=parsed.quiet) as progress:
         return scanner.scan(
             corpus,
-            pair=bool(pair),
+            pair=bool(getattr(parsed, "pair", None)),
             resume=getattr(parsed, "resume", None),
             shard=getattr(parsed, "shard", None),
             unit_bytes=getattr(parsed, "unit_size", None),
             progress=progress,
         )
+
+
+def scan_corpus(parsed: argparse.Namespace, source: Iterable[str]) -> Corpus:
+    """The corpus with the columns or the pair that the options name.
+
+    Raises:
+        UsageError: Columns are named twice over.
+    """
+    pair = getattr(parsed, "pair", None)
+    if pair and parsed.column:
+        raise UsageError("--pair names the columns itself", hint="Leave out --column.")
+    return opened(parsed, source, list(pair) if pair else parsed.column, pair=bool(pair))
 
 
 def opened(
@@ -121,6 +129,7 @@ def selected(parsed: argparse.Namespace) -> KeepSet:
 
 def _rules(parsed: argparse.Namespace) -> dict[str, Any]:
     return {
+        "allow_sample": parsed.allow_sample,
         "scripts": _words(parsed.script),
         "only_scripts": _words(parsed.only_script),
         "script_quotas": dict(_quota(given) for given in parsed.script_quota),

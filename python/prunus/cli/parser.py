@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from prunus.cli.arguments import Parser
-from prunus.cli.values import shard, size
+from prunus.cli.values import shard, size, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,16 +71,26 @@ class _Version(argparse.Action):
 def _scan(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run("scan"))
     parser.add_argument("corpus", nargs="+", metavar="CORPUS", help="files, directories, globs; - is standard input")
-    parser.add_argument("--tokenizer", required=True, metavar="T", help="a tokenizer.json or a directory with one")
-    parser.add_argument("-o", "--out", metavar="FILE", help="where to write the counts (Parquet)")
+    parser.add_argument("--tokenizer", action="append", required=True, metavar="T",
+        help="a tokenizer.json or a directory with one; with several, one pass and -o DIR")  # fmt: skip
+    parser.add_argument("-o", "--out", metavar="FILE|DIR", help="where to write the counts (Parquet)")
     _corpus_options(parser)
     parser.add_argument("--pair", nargs=2, metavar=("A", "B"), help="encode two columns as pairs")
     parser.add_argument("--no-special-tokens", action="store_true", help="leave out what the post-processor adds")
-    parser.add_argument("--truncate", choices=["configured"], help="truncate as tokenizer.json says (default: never)")
+    _truncation(parser)
+    parser.add_argument("--sample", type=float, metavar="F", help="count only this share of rows, as 0.01; labelled")
     parser.add_argument("--path", choices=["auto", "native", "generic", "row"], default="auto", help=argparse.SUPPRESS)
     _tokenizer_from(parser)
     _units(parser)
     _common(parser)
+
+
+def _truncation(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("truncation (default: none)")
+    group.add_argument("--truncate", type=tokens, metavar="N", help="most tokens a row; `configured` as its file says")
+    group.add_argument("--truncate-side", choices=["right", "left"], help="which side is cut off (default: right)")
+    strategies = ["longest_first", "only_first", "only_second"]
+    group.add_argument("--truncate-strategy", choices=strategies, help="of a pair (default: longest_first)")
 
 
 def _units(parser: argparse.ArgumentParser) -> None:
@@ -203,6 +213,7 @@ def _selection(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--corpus", nargs="+", metavar="PATH", help="scan this first, and verify on it")
     source.add_argument("--holdout", nargs="+", metavar="PATH", help="say what pruning does to this other text")
     source.add_argument("--holdout-every", type=int, metavar="K", help="hold out every K-th row of --corpus for that")
+    source.add_argument("--allow-sample", action="store_true", help="accept counts of a sample; rare tokens may go")
     limits = parser.add_argument_group("limits on what was seen; each narrows further")
     limits.add_argument("--min-count", type=int, default=1, metavar="N")
     limits.add_argument("--coverage", type=float, metavar="P", help="smallest set with this share, as 0.999")

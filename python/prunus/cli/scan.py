@@ -3,30 +3,79 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from prunus.cli.inputs import check_parent, say, scanned, show
+from prunus.cli.inputs import check_parent, say, scan_corpus, scanned, show
+from prunus.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
 
+    from prunus.counts import TokenCounts
+
 
 def run(parsed: argparse.Namespace) -> int:
     """Counts a corpus, writes the counts if asked, and sums up."""
+    if len(parsed.tokenizer) > 1:
+        return _many(parsed)
     if parsed.out:
         check_parent(parsed.out)
-    counts = scanned(
-        parsed,
-        parsed.corpus,
-        parsed.tokenizer,
-        add_special_tokens=not parsed.no_special_tokens,
-        truncate=parsed.truncate,
-        path=parsed.path,
-        memory=parsed.memory,
-    )
+    counts = scanned(parsed, parsed.corpus, parsed.tokenizer[0], **_options(parsed))
     if parsed.out:
         counts.save(parsed.out)
     if parsed.json:
         show({"out": parsed.out, "ids": len(counts.ids), "info": asdict(counts.info)})
     say(parsed, counts.summary())
     return 0
+
+
+def _options(parsed: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "add_special_tokens": not parsed.no_special_tokens,
+        "truncate": parsed.truncate,
+        "truncate_side": parsed.truncate_side,
+        "truncate_strategy": parsed.truncate_strategy,
+        "path": parsed.path,
+        "memory": parsed.memory,
+        "sample": parsed.sample,
+    }
+
+
+def _many(parsed: argparse.Namespace) -> int:
+    """Counts with several tokenizers in one pass; the results appear together in a new directory."""
+    from prunus.checkpoint.staging import Staging
+    from prunus.many import names_of, scan_many
+    from prunus.progress import ProgressLine
+
+    if not parsed.out:
+        raise UsageError("several tokenizers give several results", hint="Name a directory for them with -o.")
+    if parsed.resume or parsed.shard:
+        raise UsageError("--resume and --shard take one tokenizer", hint="Scan in units once for each.")
+    with Staging(parsed.out, parsed.tokenizer[0]) as staging:
+        with ProgressLine(quiet=parsed.quiet) as progress:
+            results = scan_many(
+                scan_corpus(parsed, parsed.corpus),
+                tokenizers=parsed.tokenizer,
+                pair=bool(parsed.pair),
+                threads=parsed.threads,
+                tokenizer_from=parsed.tokenizer_from,
+                invalid_utf8=parsed.invalid_utf8,
+                progress=progress,
+                **_options(parsed),
+            )
+        files = [f"{name}.parquet" for name in names_of(parsed.tokenizer, results)]
+        for file, counts in zip(files, results, strict=True):
+            counts.save(staging.path / file)
+        staging.publish()
+    _report(parsed, files, results)
+    return 0
+
+
+def _report(parsed: argparse.Namespace, files: list[str], results: tuple[TokenCounts, ...]) -> None:
+    written = [str(Path(parsed.out) / file) for file in files]
+    if parsed.json:
+        pairs = zip(written, results, strict=True)
+        show([{"out": out, "ids": len(counts.ids), "info": asdict(counts.info)} for out, counts in pairs])
+    for out, counts in zip(written, results, strict=True):
+        say(parsed, f"{out}\n{counts.summary()}")

@@ -24,3 +24,12 @@ def shard(text: str) -> tuple[int, int]:
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise argparse.ArgumentTypeError(f"{text!r} is no shard: write I/N with I from 1 to N, as 3/16")
     return int(match[1]), int(match[2])
+
+
+def tokens(text: str) -> int | str:
+    """A number of tokens, or `configured`."""
+    if text == "configured":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of tokens: write a number, or `configured`")
+    return int(text)

@@ -17,6 +17,7 @@ mod error;
 mod lines;
 mod piece;
 mod queue;
+mod sample;
 mod scan;
 mod tokenizer;
 mod unicode;

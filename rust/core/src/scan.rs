@@ -37,6 +37,8 @@ pub struct ScanOptions {
     pub memory: Option<usize>,
     /// What to do with texts that are not UTF-8.
     pub invalid_utf8: InvalidUtf8,
+    /// Count only the rows whose hash lies below this.
+    pub sample: Option<u64>,
 }
 
 /// How far a scan is.
@@ -126,7 +128,8 @@ impl Scan {
         for values in values {
             for (values, bytes) in values.chunks(CHUNK_BYTES) {
                 let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
-                pending.push_back((Work { sequence, values, origin: Arc::clone(&origin), first_row }, bytes));
+                let (origin, sample) = (Arc::clone(&origin), self.options.sample);
+                pending.push_back((Work { sequence, values, origin, first_row, sample }, bytes));
             }
         }
         Ok(Push { pending })

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{Encoding, Model, ModelWrapper, Tokenizer};
 
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 pub struct Loaded {
     /// The crate's object; truncates only if that was asked for, never pads.
     pub inner: Tokenizer,
+    /// For truncated pairs: the same without truncation, and what truncates and post-processes the two sequences.
+    pairing: Option<Box<[Tokenizer; 2]>>,
     /// sha256, in hex, of the crate's own serialisation without truncation and padding.
     pub fingerprint: String,
     /// Largest id + 1 over vocabulary and added tokens.
@@ -66,6 +69,13 @@ impl Loaded {
         let canonical = inner.to_string(false).map_err(|e| tokenizer_error(&e))?;
         let digest = Sha256::digest(canonical.as_bytes());
         let has_truncation = truncation.is_some();
+        let mut pairing = None;
+        if truncate && has_truncation {
+            let mut tokenizer = Tokenizer::new(WordLevel::default());
+            tokenizer.with_post_processor(inner.get_post_processor().cloned());
+            tokenizer.with_truncation(truncation.clone()).map_err(|e| tokenizer_error(&e))?;
+            pairing = Some(Box::new([inner.clone(), tokenizer]));
+        }
         if truncate {
             inner.with_truncation(truncation).map_err(|e| tokenizer_error(&e))?;
         }
@@ -77,6 +87,7 @@ impl Loaded {
             normalizer: serde_json::to_value(inner.get_normalizer()).map_err(|e| tokenizer_error(&e))?,
             pre_tokenizer: serde_json::to_value(inner.get_pre_tokenizer()).map_err(|e| tokenizer_error(&e))?,
             inner,
+            pairing,
         })
     }
 
@@ -113,9 +124,10 @@ impl Loaded {
     /// # Errors
     /// [`Error::Text`] with what the crate says.
     pub fn encode(&self, text: &str, pair: Option<&str>, add_special_tokens: bool) -> Result<Encoding> {
-        let encoded = match pair {
-            None => self.inner.encode_fast(text, add_special_tokens),
-            Some(pair) => self.inner.encode_fast((text, pair), add_special_tokens),
+        let encoded = match (pair, &self.pairing) {
+            (None, _) => self.inner.encode_fast(text, add_special_tokens),
+            (Some(pair), None) => self.inner.encode_fast((text, pair), add_special_tokens),
+            (Some(pair), Some(pairing)) => truncated_pair(pairing, [text, pair], add_special_tokens),
         };
         encoded.map_err(|e| Error::Text { reason: e.to_string() })
     }
@@ -144,6 +156,17 @@ impl Loaded {
         let constant = [[0, 0], [3, 2], [0, 1], [1, 0]].into_iter().all(|l| process(l).as_ref() == Some(&specials));
         constant.then_some(specials)
     }
+}
+
+/// A truncated pair. The crate (0.23.2) stops each sequence at the length of the whole and then takes that for the
+/// sequence's length, so that "longest first" cuts the wrong one; the wheel 0.23.3 does not, and neither do we.
+fn truncated_pair(
+    [whole, cutter]: &[Tokenizer; 2],
+    texts: [&str; 2],
+    add_special_tokens: bool,
+) -> tokenizers::Result<Encoding> {
+    let [first, second] = texts.map(|text| whole.encode_fast(text, false));
+    cutter.post_process(first?, Some(second?), add_special_tokens)
 }
 
 fn size(inner: &Tokenizer) -> u32 {

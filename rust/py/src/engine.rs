@@ -78,7 +78,7 @@ impl Engine {
         py.detach(|| self.inner.loaded().vocabulary())
     }
 
-    #[pyo3(signature = (columns, *, pair=false, threads=1, memory=None, invalid_utf8="error"))]
+    #[pyo3(signature = (columns, *, pair=false, threads=1, memory=None, invalid_utf8="error", sample=None))]
     fn start(
         &self,
         py: Python<'_>,
@@ -87,6 +87,7 @@ impl Engine {
         threads: usize,
         memory: Option<usize>,
         invalid_utf8: &str,
+        sample: Option<u64>,
     ) -> PyResult<Scan> {
         let invalid_utf8 = match invalid_utf8 {
             "error" => InvalidUtf8::Error,
@@ -97,7 +98,7 @@ impl Engine {
                 return Err(to_python(py, &prunus_core::Error::Usage { reason }));
             }
         };
-        let options = ScanOptions { columns, pair, threads, memory, invalid_utf8 };
+        let options = ScanOptions { columns, pair, threads, memory, invalid_utf8, sample };
         let scan = prunus_core::Scan::start(Arc::clone(&self.inner), options);
         scan.map(Scan::new).map_err(|error| to_python(py, &error))
     }

@@ -12,6 +12,7 @@ use arrow_schema::DataType;
 use crate::column::{Column, InvalidUtf8, Leaf, Texts, list_range, list_values};
 use crate::counter::Counter;
 use crate::error::{Error, Result};
+use crate::sample::row_hash;
 
 /// Ready id that training code uses for "no label".
 const IGNORED: i128 = -100;
@@ -36,6 +37,8 @@ pub struct Work {
     pub origin: Arc<str>,
     /// Row of the source that the batch starts at.
     pub first_row: u64,
+    /// Count only the rows whose hash lies below this.
+    pub sample: Option<u64>,
 }
 
 impl Values {
@@ -147,6 +150,10 @@ impl Work {
         }
     }
 
+    fn leaves_out(&self, texts: &[&[u8]]) -> bool {
+        self.sample.is_some_and(|limit| row_hash(texts) >= limit)
+    }
+
     fn pairs(
         &self,
         counter: &mut Counter,
@@ -168,6 +175,9 @@ impl Work {
                 counter.counts.nulls += 1;
                 continue;
             };
+            if self.leaves_out(&[first, second]) {
+                continue;
+            }
             match (places[0].text(first, index)?, places[1].text(second, index)?) {
                 (Some(first), Some(second)) => {
                     counter.pair(&first, &second).map_err(|error| places[0].at(error, index))?;
@@ -217,6 +227,9 @@ fn one(counter: &mut Counter, place: &Place, bytes: Option<&[u8]>, index: usize,
         counter.counts.nulls += weight;
         return Ok(());
     };
+    if place.work.leaves_out(&[bytes]) {
+        return Ok(());
+    }
     let Some(text) = place.text(bytes, index)? else {
         counter.counts.invalid_rows += weight;
         return Ok(());
@@ -226,6 +239,10 @@ fn one(counter: &mut Counter, place: &Place, bytes: Option<&[u8]>, index: usize,
 
 /// Counts lists of ready ids.
 fn ids(counter: &mut Counter, place: &Place, lists: &ArrayRef, cancelled: &AtomicBool) -> Result<()> {
+    if place.work.sample.is_some() {
+        let reason = format!("column {:?} holds ready ids: only texts are sampled", place.column.path);
+        return Err(Error::Usage { reason });
+    }
     let values = list_values(lists).ok_or_else(|| place.wrong_type(lists))?;
     let size = counter.size();
     for index in 0..lists.len() {

@@ -1,0 +1,127 @@
+"""Several tokenizers in one pass: the corpus is read and decompressed once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.types as pt
+
+from prunus.corpus.columns import inner, leaf_type
+from prunus.corpus.columns import names_of as names_of_column
+from prunus.errors import UsageError
+from prunus.scanning import Scanner, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prunus._engine import RawCounts, Scan
+    from prunus.corpus import Batch, Corpus
+    from prunus.counts import TokenCounts
+    from prunus.scanning import Progress
+
+# Of the tables of all scans together, as of the one of a single scan.
+_MEMORY_A_THREAD = 100_000_000
+
+
+def scan_many(
+    source: object,
+    *,
+    tokenizers: Sequence[object],
+    columns: Sequence[str] | str | None = None,
+    pair: bool = False,
+    progress: Progress | None = None,
+    memory: int | None = None,
+    **options: Any,
+) -> tuple[TokenCounts, ...]:
+    """Count the tokens of a corpus with several tokenizers while it is read once.
+
+    Each result is what `scan` gives with that tokenizer. Equal tokenizers, such as those of two models of one family,
+    are counted once.
+
+    Args:
+        source: As `Scanner.scan` takes it.
+        tokenizers: Each as `Scanner` takes it.
+        columns: Columns of text to count.
+        pair: Encode two columns together.
+        progress: Told how far the scan is.
+        memory: Bound in bytes for the tables of all of them together; None takes about what one scan does.
+        **options: Further options of `Scanner`, for all of them.
+
+    Returns:
+        The counts in the order of the tokenizers.
+
+    Raises:
+        UsageError: There is no tokenizer, or a column holds ready ids, which belong to one tokenizer only.
+        PrunusError: As `Scanner` and `Scanner.scan` say.
+
+    Example:
+        >>> from tokenizers import Tokenizer, models
+        >>> one, other = (Tokenizer(models.WordLevel({"yes": i, "?": 1 - i}, unk_token="?")) for i in (0, 1))
+        >>> [counts.ids.tolist() for counts in scan_many(["yes", "yes"], tokenizers=[one, other])]
+        [[0], [1]]
+    """
+    from prunus.corpus import open_corpus
+
+    if not tokenizers:
+        raise UsageError("no tokenizer was named", hint="Name at least one.")
+    loaded = [Scanner(tokenizer, memory=memory, **options) for tokenizer in tokenizers]
+    scanners = {scanner.mark: scanner for scanner in loaded}
+    corpus = open_corpus(source, columns, pair=pair)
+    bound = memory or _MEMORY_A_THREAD * (loaded[0].threads + 1)
+    running: dict[str, Scan] = {}
+    try:
+        for mark, scanner in scanners.items():
+            running[mark] = scanner.start(corpus, pair=pair, memory=max(1, bound // len(scanners)))
+        raw = _feed(running, corpus, progress)
+    except BaseException:
+        for scan in running.values():
+            scan.cancel()
+        raise
+    results = {mark: scanners[mark].counts_of(raw[mark], corpus, pair=pair) for mark in scanners}
+    return tuple(results[scanner.mark] for scanner in loaded)
+
+
+def names_of(tokenizers: Sequence[str], results: Sequence[TokenCounts]) -> list[str]:
+    """A name for the result of each tokenizer: its directory's, with its fingerprint where several have that name.
+
+    Raises:
+        UsageError: One tokenizer is named twice.
+    """
+    names = []
+    for tokenizer in tokenizers:
+        path = Path(tokenizer).resolve()
+        names.append(path.parent.name if path.is_file() else path.name)
+    marked = [f"{name}-{counts.info.fingerprint[:8]}" for name, counts in zip(names, results, strict=True)]
+    chosen = [mark if names.count(name) > 1 else name for name, mark in zip(names, marked, strict=True)]
+    twice = next((name for name in chosen if chosen.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"tokenizer {twice} is named twice", hint="Name each tokenizer once.")
+    return chosen
+
+
+def _feed(running: dict[str, Scan], corpus: Corpus, progress: Progress | None) -> dict[str, RawCounts]:
+    scans = list(running.values())
+    for number, batch in enumerate(corpus.batches()):
+        if number == 0 and len(scans) > 1:
+            _refuse_ids(batch, corpus)
+        for scan in scans:
+            scan.push(batch.data, batch.source, batch.first_row)
+        _tell(scans, corpus, progress)
+    raw = {mark: scan.finish() for mark, scan in running.items()}
+    _tell(scans, corpus, progress)
+    return raw
+
+
+def _tell(scans: Sequence[Scan], corpus: Corpus, progress: Progress | None) -> None:
+    if progress is not None:
+        tell(progress, corpus, *min(scan.progress() for scan in scans))
+
+
+def _refuse_ids(batch: Batch, corpus: Corpus) -> None:
+    for column in corpus.columns:
+        kind, _ = inner(leaf_type(batch.data.schema, names_of_column(batch.data.schema, column)))
+        if pt.is_integer(kind):
+            raise UsageError(
+                f"column {column!r} holds ready ids, which belong to one tokenizer", hint="Scan it with that one alone."
+            )
