@@ -113,10 +113,10 @@ SCAN = '[scan]\ntokenizer = "T"\ncolumn = ["a", "b"]\nthreads = 2\nquiet = true\
 def test_settings_stand_behind_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parsed = build_parser().parse_args(settings(tmp_path, SCAN, "scan", "corpus"))
-    assert (parsed.tokenizer, parsed.column, parsed.threads, parsed.quiet) == ("T", ["a", "b"], 2, True)
+    assert (parsed.tokenizer, parsed.column, parsed.threads, parsed.quiet) == (["T"], ["a", "b"], 2, True)
     assert parsed.no_special_tokens is False
     parsed = build_parser().parse_args(settings(tmp_path, SCAN, "scan", "corpus", "--column=c", "--thr", "3"))
-    assert (parsed.tokenizer, parsed.column, parsed.threads) == ("T", ["c"], 3)
+    assert (parsed.tokenizer, parsed.column, parsed.threads) == (["T"], ["c"], 3)
     counts = settings(tmp_path, '[prune]\ncounts = ["x", "y"]\nout = "o"\n', "prune", "M")
     assert build_parser().parse_args(counts).counts == ["x", "y"]
     assert settings(tmp_path, SCAN, "merge", "x") == ["merge", "x"]

@@ -79,6 +79,7 @@ impl Engine {
     }
 
     #[pyo3(signature = (columns, *, pair=false, threads=1, memory=None, invalid_utf8="error", sample=None))]
+    #[allow(clippy::too_many_arguments)] // keyword arguments in Python
     fn start(
         &self,
         py: Python<'_>,
