@@ -3,8 +3,8 @@
     python benchmarks/units.py [--units 1000000] [--results 2000] [--ids 30000]
 
 Plans: a plan of that many units over a tenth as many files is made, serialised, read and divided into 1,000 shards.
-Merges: result files with that many ids each are written to a work directory, listed and added. Nothing is scanned. Prints and
-writes `benchmarks/results/units.json`.
+Merges: result files with that many ids each are written to a work directory, listed and added. Nothing is scanned.
+Prints and writes `benchmarks/results/units.json`.
 """
 
 from __future__ import annotations
