@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prunus.comparing import CompareReport, compare
     from prunus.corpus import open_corpus
     from prunus.counts import ScanInfo, TokenCounts, merge
+    from prunus.forecasting import Forecast, forecast
     from prunus.heldout import HeldOutEstimate, estimate
     from prunus.kept import KeptTokens
     from prunus.many import scan_many
@@ -55,6 +56,8 @@ _HOME = {
     "ScanInfo": "prunus.counts",
     "TokenCounts": "prunus.counts",
     "merge": "prunus.counts",
+    "Forecast": "prunus.forecasting",
+    "forecast": "prunus.forecasting",
     "HeldOutEstimate": "prunus.heldout",
     "estimate": "prunus.heldout",
     "KeptTokens": "prunus.kept",
@@ -95,6 +98,7 @@ __all__ = [
     "Check",
     "CompareReport",
     "FineTuning",
+    "Forecast",
     "HeldOutEstimate",
     "IdField",
     "IdRemap",
@@ -121,6 +125,7 @@ __all__ = [
     "errors",
     "estimate",
     "fine_tuning",
+    "forecast",
     "hookimpl",
     "merge",
     "open_corpus",

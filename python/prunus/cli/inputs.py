@@ -163,8 +163,15 @@ def _lines(path: str | None) -> list[str]:
 def _ids(value: str | None) -> list[int]:
     if value is None:
         return []
-    words = _lines(value) if Path(value).is_file() else value.split(",")
+    words = _lines(value) if _is_file(value) else value.split(",")
     try:
         return [int(word) for word in words]
     except ValueError as error:
         raise UsageError(f"--keep-ids/--drop-ids: {error}", hint="Give a file with one id a line, or 1,2,3.") from error
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return Path(value).is_file()
+    except OSError:  # a long list of ids is no path that the system could look up
+        return False

@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _prune(commands.add_parser("prune", help="write a smaller model, verified"))
     _verify(commands.add_parser("verify", help="prove a pruned directory against its source"))
     _compare(commands.add_parser("compare", help="audit a pruned directory that any tool made"))
+    _forecast(commands.add_parser("forecast", help="show what fine-tuning on fewer rows would save"))
     _restore(commands.add_parser("restore", help="bring a pruned, perhaps fine-tuned model back to full size"))
     _report(commands.add_parser("report", help="show counts and pruned models as tables and plots"))
     _plugins(commands.add_parser("plugins", help="list the installed model families"))
@@ -153,6 +154,18 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_run("compare"))
     grammar(parser)
     _corpus_options(parser)
+    _tokenizer_from(parser)
+    _common(parser)
+
+
+def _forecast(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_run("forecast"))
+    parser.add_argument("model", metavar="MODEL", help="a Hugging Face model directory; only its headers are read")
+    _selection(parser)
+    _corpus_options(parser)
+    parser.add_argument("--optimizer", choices=["sgd", "sgd-momentum", "adamw"], default="adamw")
+    parser.add_argument("--precision", choices=["fp32", "mixed", "bf16"], default="fp32")
+    parser.add_argument("--lora-rank", type=int, default=8, metavar="R", help="of the adapters to compare with")
     _tokenizer_from(parser)
     _common(parser)
 
