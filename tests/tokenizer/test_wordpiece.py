@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -19,6 +19,7 @@ pieces = st.sets(letters | letters.map("##{}".format), min_size=1, max_size=14)
 
 
 @given(pieces=pieces, words=st.lists(st.text("abcx", min_size=1, max_size=7), min_size=1, max_size=12))
+@example(pieces={"a", "ab", "##bc", "##x", "x"}, words=["abc", "axbc", "xbc"])
 def test_words_of_the_corpus_keep_their_pieces(pieces, words):
     vocabulary = {token: i for i, token in enumerate(["[UNK]", *sorted(pieces)])}
     model = {

@@ -32,5 +32,6 @@ def prompt_texts(directory: str | Path, config: Mapping[str, Any]) -> tuple[str,
     prompts: Any = read_object(path, ConfigError).get("prompts") if path.is_file() else None
     tasks: Any = config.get("task_specific_params")
     found = list(prompts.values()) if isinstance(prompts, dict) else []
-    found += [task.get("prefix") for task in tasks.values() if isinstance(task, dict)] if isinstance(tasks, dict) else []
+    for task in tasks.values() if isinstance(tasks, dict) else ():
+        found += [task.get("prefix")] if isinstance(task, dict) else []
     return tuple(dict.fromkeys(text for text in found if isinstance(text, str) and text))

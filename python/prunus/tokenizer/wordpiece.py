@@ -1,7 +1,7 @@
 """WordPiece: the longest piece first. Kept pieces are found as before, since no longer one comes in their way.
 
 A word becomes unknown where no piece goes on. It stays unknown as long as no kept piece leads past that place: a piece
-can only do so if it holds, behind its start, a character that no piece of its own stands for.
+from inside a word can only do so if it holds, behind its start, a character that no piece of its own stands for.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def check(model: Mapping[str, Any], file: str) -> None:
 def close(document: TokenizerDocument, kept: Collection[int]) -> dict[int, Reason]:
     """All pieces, if a kept one leads past a place where words end as unknown; none otherwise.
 
+    Only a piece from inside a word can do so: at the start of a word the longest one is taken before and after.
     Any dropped piece may be what led a word to such a place, so that the word would be spelled all of a sudden.
     Vocabularies that were trained, and not edited by hand, have every character as a piece and need nothing here.
     """
@@ -52,7 +53,7 @@ def close(document: TokenizerDocument, kept: Collection[int]) -> dict[int, Reaso
     found_before_the_model = {token.id for token in document.added} | {unk(document)}
     for identifier in sorted(set(kept) - found_before_the_model):
         token = document.model_tokens.get(identifier, "")
-        behind = token[len(prefix) + 1 :] if token.startswith(prefix) else token[1:]
+        behind = token[len(prefix) + 1 :] if token.startswith(prefix) else ""
         if not inner.issuperset(behind):
             return {i: Reason("unknown word", because_of=identifier) for i in document.model_tokens if i not in kept}
     return {}
