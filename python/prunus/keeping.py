@@ -34,12 +34,14 @@ class ModelNeeds:
         pinned: Ids that may not move, with the config field that says so; every token below one stays.
         texts: Texts whose tokens stay unless dropped by name: the words of the chat template.
         rows: Rows of the vocabulary tensors.
+        prompts: Texts whose tokens stay in the same way: what is put before inputs, and so stands in no corpus.
     """
 
     ids: Mapping[int, Reason]
     pinned: Mapping[int, str]
     texts: tuple[str, ...]
     rows: int
+    prompts: tuple[str, ...] = ()
 
 
 def keep_tokens_of(
@@ -91,6 +93,7 @@ class _Keeper:
         self._add(by_script.quota(), "quota", dropped)
         self._add(by_script.all_of(), "script", dropped)
         self._add({i for text in self.needs.texts for i in self.encode(text)}, "chat-template", dropped)
+        self._add({i for text in self.needs.prompts for i in self.encode(text)}, "prompt", dropped)
         self._add_needed(dropped)
         self._pin(dropped)
         self._close(dropped)

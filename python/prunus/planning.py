@@ -23,6 +23,7 @@ from prunus.plugin.serving import family_of
 from prunus.selection import KeepSet, select
 from prunus.tokenizer.document import TokenizerDocument
 from prunus.tokenizer.hfconfig import role_ids
+from prunus.tokenizer.prompts import prompt_texts
 from prunus.tokenizer.required import Reason
 from prunus.tokenizer.resolve import resolve_tokenizer
 from prunus.tokenizer.sidecars import chat_template_texts
@@ -153,7 +154,7 @@ def _needs(
         if protected.id not in document.tokens:
             raise ConfigError(f"a plugin protects id {protected.id} ({protected.why}), which names no token")
         ids.setdefault(protected.id, Reason(f"protected: {protected.why}"))
-    return ModelNeeds(ids, pinned, tuple(chat_template_texts(directory)), rows)
+    return ModelNeeds(ids, pinned, tuple(chat_template_texts(directory)), rows, prompt_texts(directory, config))
 
 
 def _planned(checkpoint: Checkpoint, match: MatchedTensor, rows_after: int, kept: KeptTokens) -> PlannedTensor:

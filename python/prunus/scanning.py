@@ -349,7 +349,7 @@ def refuse_nothing(raw: RawCounts | ScanInfo, corpus: Corpus) -> None:
         what = "there are no rows"
     else:
         what = f"all {raw.rows:,} texts are empty"
-    column = ", ".join(corpus.columns)
+    column = ", ".join(map(repr, corpus.columns))
     raise CorpusError(f"{shown}: {what} in {column}: nothing to count", hint="Is this the right corpus and column?")
 
 

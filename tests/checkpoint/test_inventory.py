@@ -183,3 +183,11 @@ def test_broken_module_list(model: Path, text: str) -> None:
     (model / "modules.json").write_text(text)
     with pytest.raises(ConfigError, match=r"modules\.json"):
         inventory(model)
+
+
+def test_a_module_that_knows_the_vocabulary_is_refused(model: Path) -> None:
+    put(model, "1_SpladePooling/config.json")
+    kind = "sentence_transformers.sparse_encoder.models.SpladePooling"
+    (model / "modules.json").write_text(json.dumps([{"idx": 1, "name": "1", "path": "1_SpladePooling", "type": kind}]))
+    with pytest.raises(UnsupportedFileError, match=r"1_SpladePooling/config\.json \(a SpladePooling module"):
+        inventory(model)

@@ -115,7 +115,7 @@ def test_settings_stand_behind_the_command_line(tmp_path, monkeypatch):
     parsed = build_parser().parse_args(settings(tmp_path, SCAN, "scan", "corpus"))
     assert (parsed.tokenizer, parsed.column, parsed.threads, parsed.quiet) == (["T"], ["a", "b"], 2, True)
     assert parsed.no_special_tokens is False
-    parsed = build_parser().parse_args(settings(tmp_path, SCAN, "scan", "corpus", "--column=c", "--thr", "3"))
+    parsed = build_parser().parse_args(settings(tmp_path, SCAN, "scan", "corpus", "--column=c", "--threads", "3"))
     assert (parsed.tokenizer, parsed.column, parsed.threads) == (["T"], ["c"], 3)
     counts = settings(tmp_path, '[prune]\ncounts = ["x", "y"]\nout = "o"\n', "prune", "M")
     assert build_parser().parse_args(counts).counts == ["x", "y"]

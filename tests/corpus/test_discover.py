@@ -182,3 +182,12 @@ def test_a_named_pipe_is_read_once(tmp_path, read):
     writer.join()
     with pytest.raises(CorpusError, match="read only once"):
         read(corpus)
+
+
+def test_data_of_another_format_is_not_passed_by(tree):
+    (tree / "sub" / "more.csv.gz").write_bytes(b"")
+    with pytest.raises(CorpusError, match=r"data that is not read here: sub/more\.csv\.gz"):
+        open_corpus(tree)
+    with pytest.raises(CorpusError, match="format is not read") as caught:
+        open_corpus(tree / "sub" / "more.csv.gz")
+    assert "Convert it" in caught.value.hint

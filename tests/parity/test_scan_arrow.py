@@ -109,7 +109,7 @@ def test_invalid_utf8(case, run_scan, histogram_of):
     text = pa.Array.from_buffers(pa.string(), len(column), column.buffers(), column.null_count)
     for array in (column, text):
         batch = pa.record_batch({"text": array})
-        with pytest.raises(InvalidTextError, match=r'row 1 of column "text" is not valid UTF-8 \(byte 1'):
+        with pytest.raises(InvalidTextError, match=r'row 1 \(from 0\) of column "text" is not valid UTF-8 \(byte 1'):
             run_scan(case.engine(), batch)
         replaced = run_scan(case.engine(), batch, invalid_utf8="replace")
         assert histogram_of(replaced) == case.expected(["to", "b\ufffde", "é", "\ufffd"])

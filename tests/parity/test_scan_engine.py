@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pyarrow as pa
 import pytest
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from prunus._engine import Engine, build_info, fingerprint, lines
 from prunus.errors import TokenizerError, UsageError
@@ -181,3 +181,11 @@ def test_fork(case_of):
 def test_lines():
     assert pa.array(lines("a\r\nb\n\n\u00e9".encode())).to_pylist() == ["a", "b", "", "é"]
     assert build_info()["oracle"].startswith("tokenizers 0.23")
+
+
+def test_added_tokens_that_the_library_confuses_by_chance_are_refused():
+    tokenizer = word_level()
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.add_tokens([AddedToken("caf\u00e9", normalized=True), AddedToken("cafe\u0301", normalized=True)])
+    with pytest.raises(TokenizerError, match="the same after normalisation"):
+        Engine(tokenizer.to_str().encode())

@@ -46,3 +46,9 @@ def test_a_vocabulary_as_long_as_something_else(rows):
 def test_an_unknown_head_is_refused_by_name():
     with pytest.raises(FamilyError, match=r"splade\.bias"):
         names("bert", {**BASE, "splade.bias": (30522,)})
+
+
+@pytest.mark.parametrize("stranger", ["encoder.cls.predictions.bias", "bert.encoder.token_bias.weight"])
+def test_an_unknown_tensor_beside_the_layers_is_refused_by_name(stranger):
+    with pytest.raises(FamilyError, match=stranger):
+        names("bert", {**BASE, stranger: (30522,)})

@@ -17,7 +17,7 @@ from prunus.checkpoint.schema import CONFIG_FILES
 from prunus.errors import CheckpointError, ConfigError, UnsupportedFileError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 TOKENIZER_FILES = frozenset(
     {
@@ -88,9 +88,10 @@ _LEFT_OUT = {
     "__pycache__": "interpreter cache",
     "prunus": "the record of an earlier pruning",
 }
-# Modules of sentence-transformers whose own weights know no vocabulary.
+# Modules of sentence-transformers whose own weights know no vocabulary. SpladePooling is none of them: its dimension is
+# the number of rows.
 _DENSE_MODULES = frozenset(
-    {"Pooling", "Dense", "Normalize", "LayerNorm", "Dropout", "LSTM", "CNN", "WeightedLayerPooling", "SpladePooling"}
+    {"Pooling", "Dense", "Normalize", "LayerNorm", "Dropout", "LSTM", "CNN", "WeightedLayerPooling"}
 )
 _NEEDED = frozenset({"config.json", "tokenizer.json"})
 
@@ -128,7 +129,7 @@ def inventory(directory: str | Path, drop_files: Collection[str] = ()) -> tuple[
     root = Path(directory)
     dropping = {PurePosixPath(name).as_posix() for name in drop_files}
     shards = _shards(root, dropping)
-    modules = _dense_modules(root)
+    modules = _modules(root)
     actions: list[FileAction] = []
     refused: dict[str, str] = {}
     used: set[str] = set()
@@ -181,17 +182,17 @@ def _shards(root: Path, dropping: Collection[str]) -> frozenset[str]:
     return frozenset({INDEX, *(value for value in values if isinstance(value, str))})
 
 
-def _dense_modules(root: Path) -> frozenset[str]:
-    """Directories of sentence-transformers modules whose weights are carried over."""
+def _modules(root: Path) -> dict[str, str]:
+    """Class of each sentence-transformers module by its directory."""
     path = root / "modules.json"
     if not path.exists():
-        return frozenset()
+        return {}
     try:
         modules = json.loads(read_bytes(path, ConfigError))
         types = {str(module["path"]): str(module["type"]).rpartition(".")[2] for module in modules}
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ConfigError(f"{path}: is no list of modules: {error}", file=str(path)) from error
-    return frozenset(name for name, kind in types.items() if name and kind in _DENSE_MODULES)
+    return {name: kind for name, kind in types.items() if name}
 
 
 def _listing(root: Path, dropping: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -217,7 +218,7 @@ def _problem(path: Path, *, left_out: bool) -> str:
     return "" if left_out or stat.S_ISREG(mode) else "no regular file"
 
 
-def _classify(name: PurePosixPath, shards: Collection[str], modules: Collection[str]) -> FileAction:
+def _classify(name: PurePosixPath, shards: Collection[str], modules: Mapping[str, str]) -> FileAction:
     text = name.as_posix()
     if text in _LEFT_OUT:
         return FileAction(text, "drop", _LEFT_OUT[text])
@@ -233,11 +234,14 @@ def _classify(name: PurePosixPath, shards: Collection[str], modules: Collection[
     )
 
 
-def _refusal(name: PurePosixPath, modules: Collection[str]) -> str:
+def _refusal(name: PurePosixPath, modules: Mapping[str, str]) -> str:
     from prunus.tokenizer.sidecars import UNSUPPORTED_TOKENIZER_FILES
 
-    if name.name in _HARMLESS or (len(name.parts) > 1 and name.parts[0] in modules):
+    module = modules.get(name.parts[0]) if len(name.parts) > 1 else None
+    if name.name in _HARMLESS or module in _DENSE_MODULES:
         return ""
+    if module is not None:
+        return f"a {module} module, which may depend on the vocabulary"
     if len(name.parts) > 1 and name.name in TOKENIZER_FILES:
         return "a second tokenizer"
     if name.name.startswith("rng_state"):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from prunus.errors import UsageError
 from prunus.suggest import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises `UsageError` where argparse would print and exit."""
+    """Raises `UsageError` where argparse would print and exit; takes no abbreviations, so that a typo is an error."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**{**keywords, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         """Turns argparse's message into an error that says what was probably meant.

@@ -27,6 +27,8 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.json:
         show({"out": parsed.out, "ids": len(counts.ids), "info": asdict(counts.info)})
     say(parsed, counts.summary())
+    if not parsed.out and not parsed.json:
+        say(parsed, "the counts were not saved; give -o FILE to keep them")
     return 0
 
 

@@ -83,13 +83,12 @@ def _words(parser: argparse.ArgumentParser, table: dict[str, Any], given: Sequen
 
 
 def _is_given(word: str, action: argparse.Action) -> bool:
-    """Whether a word is the option, also shortened, with a value, or a short one with its value joined."""
+    """Whether a word is the option, with a value, or a short one with its value joined."""
     spelt = word.partition("=")[0]
     for option in action.option_strings:
-        long = option.startswith("--")
-        if spelt == option or (long and len(spelt) > 2 and option.startswith(spelt)):
+        if spelt == option:
             return True
-        if not long and not word.startswith("--") and word.startswith(option):
+        if not option.startswith("--") and not word.startswith("--") and word.startswith(option):
             return True
     return False
 

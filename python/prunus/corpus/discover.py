@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunus.corpus.formats import FORMATS, compression_of, format_of, known_extensions
+from prunus.corpus.formats import FORMATS, compression_of, format_of, is_unreadable_data, known_extensions
 from prunus.corpus.remote import expand, is_url, version
 from prunus.errors import CorpusError
 
@@ -122,8 +122,15 @@ def _glob(pattern: str, format_: str | None) -> Iterator[tuple[str, bool]]:
 def _directory(directory: str, format_: str | None) -> list[str]:
     seen = list(_walk(directory, set()))
     chosen = [path for path in seen if format_ or format_of(path, named=False)]
-    if chosen:
+    unread = [os.path.relpath(path, directory) for path in seen if not format_ and is_unreadable_data(path)]
+    if chosen and not unread:
         return chosen
+    if chosen:
+        raise CorpusError(
+            f"{directory}: also holds data that is not read here: {', '.join(unread[:_SHOWN])}",
+            hint=f"Convert it to Parquet or JSONL, or name what to count: {directory}/*.parquet",
+            file=directory,
+        )
     names = ", ".join(os.path.relpath(path, directory) for path in seen[:_SHOWN])
     more = f" and {len(seen) - _SHOWN} more" if len(seen) > _SHOWN else ""
     raise CorpusError(
@@ -189,6 +196,12 @@ def _remote_files(url: str, format_: str | None) -> list[SourceFile]:
 
 
 def _unknown_format(path: str) -> CorpusError:
+    if is_unreadable_data(path):
+        return CorpusError(
+            f"{path}: this format is not read here",
+            hint="Convert it to Parquet or JSONL, or give its texts from Python: any Arrow table or iterable of str.",
+            file=path,
+        )
     return CorpusError(
         f"{path}: the extension does not tell the format",
         hint=f"Say it with format=/--format: {', '.join(FORMATS)}.",

@@ -20,6 +20,10 @@ _EXTENSIONS = {
 }
 # In a directory these are usually about the corpus (dataset_info.json, README.md), so only their own name selects them.
 _NAMED_ONLY = {".json": "jsonl", ".md": "text"}
+# Data all the same: passing one by in a directory would leave its tokens out of the counts.
+_UNREADABLE = frozenset(
+    {".csv", ".tsv", ".xlsx", ".xls", ".orc", ".avro", ".html", ".xml", ".pdf", ".docx", ".pkl", ".zip", ".tar", ".tgz"}
+)
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 _COMPRESSION_MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -53,6 +57,19 @@ def format_of(name: str, *, named: bool) -> str | None:
         path = path.with_suffix("")
     suffix = path.suffix.lower()
     return _EXTENSIONS.get(suffix) or (_NAMED_ONLY.get(suffix) if named else None)
+
+
+def is_unreadable_data(name: str) -> bool:
+    """Whether a file name tells data of a format that is not read here, compression aside.
+
+    Example:
+        >>> is_unreadable_data("a.csv.gz"), is_unreadable_data("README.md")
+        (True, False)
+    """
+    path = PurePath(name)
+    if path.suffix.lower() in _COMPRESSIONS:
+        path = path.with_suffix("")
+    return path.suffix.lower() in _UNREADABLE
 
 
 def checked_format(name: str | None) -> str | None:

@@ -17,8 +17,8 @@ def close(document: TokenizerDocument, kept: Collection[int]) -> dict[int, Reaso
     """The ids beyond `kept` that kept tokens need, with the token that needs each.
 
     For BPE these are the tokens on the merge path: the merges run on each kept token's own string pass them, so text
-    that gave kept tokens gives the same ones afterwards. WordPiece and WordLevel need none; Unigram the last of
-    several equal pieces.
+    that gave kept tokens gives the same ones afterwards. WordLevel needs none; Unigram the last of
+    several equal pieces; WordPiece all, where a kept piece could lead on a word that was unknown.
 
     Args:
         document: The tokenizer.

@@ -11,7 +11,7 @@ class Reason:
 
     Attributes:
         why: `special`, `added`, `post-processor`, `decoder`, `unk`, `padding`, `alphabet`, `character`, `lowest-score`,
-            `control`, `merge`, `duplicate`, or what the selection and the model add.
+            `control`, `merge`, `duplicate`, `unknown word`, or what the selection and the model add.
         because_of: The kept id that needs it, if one does.
     """
 

@@ -48,7 +48,7 @@ pub enum Error {
         data_type: String,
     },
     /// A text is not UTF-8.
-    #[error("{origin}: row {row} of column {column:?} is not valid UTF-8 (byte {offset} of the text)")]
+    #[error("{origin}: row {row} (from 0) of column {column:?} is not valid UTF-8 (byte {offset} of the text)")]
     InvalidUtf8 {
         /// File or object the batch came from.
         origin: String,
@@ -60,7 +60,9 @@ pub enum Error {
         offset: usize,
     },
     /// A ready id is not an id of the tokenizer.
-    #[error("{origin}: row {row} of column {column:?} holds {id}, which is no token id of a tokenizer with {size} ids")]
+    #[error(
+        "{origin}: row {row} (from 0) of column {column:?} holds {id}, which is no token id of a tokenizer with {size} ids"
+    )]
     InvalidId {
         /// File or object the batch came from.
         origin: String,
@@ -74,7 +76,7 @@ pub enum Error {
         size: u32,
     },
     /// The crate cannot encode a row.
-    #[error("{origin}: row {row} of column {column:?} cannot be encoded: {reason}")]
+    #[error("{origin}: row {row} (from 0) of column {column:?} cannot be encoded: {reason}")]
     Encode {
         /// File or object the batch came from.
         origin: String,

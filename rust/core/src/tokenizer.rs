@@ -1,11 +1,12 @@
 //! tokenizer.json made ready: truncation and padding off, fingerprint, special tokens of a row.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::{Encoding, Model, ModelWrapper, Tokenizer};
+use tokenizers::{Encoding, Model, ModelWrapper, NormalizedString, Normalizer, Tokenizer};
 
 use crate::error::{Error, Result};
 
@@ -62,6 +63,7 @@ impl Loaded {
 
     fn load(json: &[u8], truncate: bool) -> Result<Self> {
         let mut inner: Tokenizer = serde_json::from_slice(json).map_err(|e| tokenizer_error(&e))?;
+        refuse_lots(&inner)?;
         let truncation = inner.get_truncation().cloned();
         let has_padding = inner.get_padding().is_some();
         inner.with_truncation(None).map_err(|e| tokenizer_error(&e))?;
@@ -167,6 +169,27 @@ fn truncated_pair(
 ) -> tokenizers::Result<Encoding> {
     let [first, second] = texts.map(|text| whole.encode_fast(text, false));
     cutter.post_process(first?, Some(second?), add_special_tokens)
+}
+
+/// Added tokens that become the same text when normalised are looked up in the order of a hash map, which differs from
+/// load to load: which of them a text gives is chance.
+fn refuse_lots(inner: &Tokenizer) -> Result<()> {
+    let Some(normalizer) = inner.get_normalizer() else { return Ok(()) };
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    let tokens = inner.get_added_vocabulary().get_added_tokens_decoder();
+    for token in tokens.values().filter(|token| token.normalized) {
+        let mut text = NormalizedString::from(token.content.as_str());
+        normalizer.normalize(&mut text).map_err(|e| tokenizer_error(&e))?;
+        if let Some(other) = seen.insert(text.get().to_owned(), &token.content) {
+            let [first, second] =
+                if other < token.content.as_str() { [other, &token.content] } else { [&token.content, other] };
+            return Err(tokenizer_error(&format!(
+                "its added tokens {first:?} and {second:?} are the same after normalisation, and the library finds one or \
+                 the other by chance; mark one of them \"normalized\": false"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn size(inner: &Tokenizer) -> u32 {

@@ -45,7 +45,9 @@ fn hint(error: &Error) -> &'static str {
         Error::Path { .. } => "leave the path at \"auto\"",
         Error::MissingColumn { .. } => "name one of these columns",
         Error::ColumnType { .. } => "name a column of strings, or one of lists of token ids",
-        Error::InvalidUtf8 { .. } => "repair the text, or choose \"replace\" or \"skip\" for invalid UTF-8",
+        Error::InvalidUtf8 { .. } => {
+            "repair the text, or say --invalid-utf8 replace or skip (in Python: invalid_utf8=)"
+        }
         Error::InvalidId { .. } => "scan with the tokenizer that made these ids",
         Error::Tokenizer { .. } => "give a tokenizer.json that the tokenizers library loads",
         Error::Encode { .. } | Error::Piece { .. } | Error::Text { .. } | Error::Panic { .. } => {

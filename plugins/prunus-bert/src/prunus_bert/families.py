@@ -38,9 +38,10 @@ NOT_VOCABULARY = (
     "*embeddings.*_position_embeddings.weight",
     "*embeddings.token_type_embeddings.*",
     "*embeddings.LayerNorm.*",
-    "*encoder.*",
-    "*transformer.layer*",
-    "*layers.*",
+    "*encoder.layer.[0-9]*",
+    "*encoder.embed_positions.weight",
+    "*transformer.layer.[0-9]*",
+    "*layers.[0-9]*",
     "*pooler.*",
 )
 

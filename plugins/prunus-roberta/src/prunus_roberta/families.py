@@ -19,8 +19,10 @@ NOT_VOCABULARY = (
     "*embeddings.*_position_embeddings.weight",
     "*embeddings.token_type_embeddings.*",
     "*embeddings.LayerNorm.*",
-    "*encoder.*",
-    "*layers.*",
+    "*encoder.layer.[0-9]*",
+    "*encoder.LayerNorm.*",
+    "*encoder.relative_attention_bias.weight",
+    "*layers.[0-9]*",
     "*pooler.*",
 )
 

@@ -13,7 +13,7 @@ TENSORS = (
 )
 
 # Layers may be as wide as a small vocabulary is long; none of their tensors is indexed by token id.
-NOT_VOCABULARY = ("*encoder.block.*", "*decoder.block.*", "*final_layer_norm.weight")
+NOT_VOCABULARY = ("*encoder.block.[0-9]*", "*decoder.block.[0-9]*", "*final_layer_norm.weight")
 
 
 def _family(name: str, *model_types: str, **ids: int) -> ModelFamily:
