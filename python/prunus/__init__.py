@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from prunus import errors
     from prunus.comparing import CompareReport, compare
+    from prunus.converting import convert
     from prunus.corpus import open_corpus
     from prunus.counts import ScanInfo, TokenCounts, merge
     from prunus.forecasting import Forecast, forecast
@@ -80,6 +81,7 @@ _HOME = {
     "report": "prunus.reports.build",
     "RestoreReport": "prunus.restoring",
     "restore": "prunus.restoring",
+    "convert": "prunus.converting",
     "Scanner": "prunus.scanning",
     "scan": "prunus.scanning",
     "scan_many": "prunus.many",
@@ -122,6 +124,7 @@ __all__ = [
     "VocabTensor",
     "__version__",
     "compare",
+    "convert",
     "errors",
     "estimate",
     "fine_tuning",

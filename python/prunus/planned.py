@@ -68,6 +68,7 @@ class PrunePlan:
         unseen: What becomes of text that was not counted: spelled in `bytes`, in `characters`, or `unk`.
         held_out: What pruning does to text that was held out, if any was.
         note: What a person should know about the tokenizer beside transformers; mostly empty.
+        unclear: Fields of configs that look like token ids, are none that Prunus knows, and stay as they are.
         version: Version of Prunus.
     """
 
@@ -92,6 +93,7 @@ class PrunePlan:
     unseen: str = ""
     held_out: HeldOutEstimate | None = None
     note: str = ""
+    unclear: tuple[str, ...] = ()
     version: str = __version__
 
     @property
@@ -144,6 +146,7 @@ class PrunePlan:
             "edits": tuple(ConfigEdit(**checked(ConfigEdit, e)) for e in values["edits"]),
             "files": tuple(FileAction(**checked(FileAction, f)) for f in values["files"]),
             "ties": tuple(values["ties"]),
+            "unclear": tuple(values.get("unclear", ())),
             "parameters": tuple(values["parameters"]),
             "tensor_bytes": tuple(values["tensor_bytes"]),
         }

@@ -10,6 +10,7 @@ import numpy as np
 
 from prunus._engine import fingerprint
 from prunus.checkpoint.config import config_ids, plan_config_edits, read_config
+from prunus.checkpoint.guard import unclear_fields
 from prunus.checkpoint.index import Checkpoint
 from prunus.checkpoint.inventory import inventory
 from prunus.checkpoint.ties import observe_ties
@@ -114,6 +115,7 @@ def plan(
         share_of_counted=_share(chosen, kept),
         tokenizer_from=resolved.origin,
         note=resolved.note,
+        unclear=unclear_fields(directory, [field.path for field in family.id_fields], needs.ids),
     )
 
 

@@ -61,6 +61,7 @@ def plan_text(plan: PrunePlan) -> str:
         parts.append("files left out, as asked\n" + "\n".join(f"  {name}" for name in dropped))
     if plan.note:
         parts.append(f"note: {plan.note}")
+    parts += [f"left as it is: {line}" for line in plan.unclear]
     return "\n\n".join(parts)
 
 

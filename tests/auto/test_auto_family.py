@@ -191,3 +191,20 @@ def test_neither_torch_nor_transformers_is_imported():
         [sys.executable, "-c", code, json.dumps([LLAMA, SHAPES])], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_every_plugin_agrees_with_auto_on_every_class():
+    from prunus.plugin.facts import shipped_facts
+    from prunus.plugin.manager import families
+
+    looked = 0
+    for family in families():
+        for model_type in sorted(family.model_types):
+            facts = shipped_facts(model_type)
+            for architecture, tensors in facts.tensors.items() if facts else ():
+                own = {name: i for name, i in tensors.items() if i.field == "vocab_size"}
+                shapes = {n.replace("*", "0"): (1,) * i.axis + (ROWS,) + (8,) * (1 - i.axis) for n, i in own.items()}
+                if shapes:
+                    cross_check(family, {"model_type": model_type, "architectures": [architecture]}, shapes)
+                    looked += 1
+    assert looked > 100

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _CONVERT = (
-    "Convert it once, where the model is trusted: "
-    'python -c "from transformers import AutoModel as M; M.from_pretrained(SOURCE).save_pretrained(TARGET)", '
-    "with the class that `architectures` in config.json names instead of AutoModel, so that the head is kept."
+    "Rewrite it first: prunus convert MODEL -o CONVERTED reads pytorch_model.bin without running code from it. For "
+    "other formats, load the model with transformers where it is trusted, and save it."
 )
 _OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".ot", ".gguf", ".onnx", ".safetensors")
 

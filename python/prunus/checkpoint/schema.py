@@ -40,6 +40,9 @@ FIELDS: Mapping[str, Shape] = MappingProxyType(
     # XLM and Flaubert; HunYuan-VL; Molmo 2.
     dict.fromkeys(("bos_index", "eos_index", "pad_index", "unk_index", "mask_index"), Shape.IDS)
     | dict.fromkeys(("im_start_id", "im_end_id", "im_newline_id", "image_patch_id"), Shape.IDS)
+    # MiniCPM-V 4.7; Chameleon and Emu 3, whose map from token to id holds image codes.
+    | dict.fromkeys(("image_start_id", "image_end_id", "newline_id", "slice_start_id", "slice_end_id"), Shape.IDS)
+    | {"vocabulary_map": Shape.IDS}
     | {
         "suppress_tokens": Shape.IDS,
         "begin_suppress_tokens": Shape.IDS,

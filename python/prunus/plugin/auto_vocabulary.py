@@ -82,6 +82,7 @@ def choose_vocabulary(
     fields = tuple(sorted(field for field, count in text.items() if count == fitting[0]))
     others = tuple(sorted(rows.keys() - {*fields, *partial}))
     _refuse_offsets(found, fields)
+    _refuse_no_table(architecture, found, fields)
     _refuse_other_output(facts, architecture, fields, others)
     return Vocabulary(fitting[0], fields, partial, others)
 
@@ -113,6 +114,15 @@ def _nothing(what: str, rows: Mapping[str, int], facts: Facts) -> FamilyError:
             hint="Is it an adapter, or another architecture than its config says?",
         )
     return FamilyError(f"nothing in {what} is indexed by token id", hint="There is nothing to prune.")
+
+
+def _refuse_no_table(architecture: str, found: Mapping[str, Indexed], fields: tuple[str, ...]) -> None:
+    names = [name for name, indexed in found.items() if indexed.field in fields]
+    if not any(found[name].role in {Role.INPUT, Role.OUTPUT} for name in names):
+        raise FamilyError(
+            f"{architecture} looks no token up: only {', '.join(names)} are as long as its vocabulary",
+            hint="Prunus does not know whether they are indexed by the ids of the tokenizer.",
+        )
 
 
 def _refuse_offsets(found: Mapping[str, Indexed], fields: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from prunus.errors import PrunusError, VerificationError
 from prunus.plugin.facts import Facts, shipped_facts
 from prunus.testing.checkpoints import randomise
-from prunus.testing.comparison import Comparison, compare_models, inputs_for, one_thread
+from prunus.testing.comparison import Comparison, compare_models, inputs_for, one_thread, tensors_in
 from prunus.testing.tiny_architecture import tiny_configs
 from prunus.testing.tokenizers import tiny_tokenizer
 
@@ -88,9 +88,9 @@ def _outcome(source: Path, out: Path, class_name: str, why_not_run: str) -> tupl
     except PrunusError as error:
         return "refused", _short(error)
     except Exception as error:  # noqa: BLE001 - a crash is the finding, unless the source cannot be read either
-        return "wrong" if _loads(class_name, source) else "not built", _short(error)
+        return _blame(class_name, source, _short(error))
     if found.wrong:
-        return "wrong", "; ".join(found.wrong)[:300]
+        return _blame(class_name, source, "; ".join(found.wrong)[:300])
     return "rows" if why_not_run else "exact", ", ".join(tensors)
 
 
@@ -124,22 +124,28 @@ def _runs(model: Model) -> str:
     """Why a model does not run on token ids alone; empty if it does."""
     import torch
 
+    inputs = inputs_for(model, torch.tensor([[20, 31, 22, 33, 24, 3], [31, 20, 33, 22, 41, 3]]))
     try:
         with torch.no_grad():
-            model(**inputs_for(model, torch.tensor([[20, 31, 22, 33, 24, 3], [31, 20, 33, 22, 41, 3]])))
+            one, other = (tensors_in(model(**inputs)) for _ in range(2))
     except Exception as error:  # noqa: BLE001 - it wants images, sounds or a length of its own
         return _short(error)
-    return ""
+    same = all(name in other and torch.equal(tensor, other[name]) for name, tensor in one.items())
+    return "" if same else "its output is random"
 
 
-def _loads(class_name: str, source: Path) -> bool:
+def _blame(class_name: str, source: Path, finding: str) -> tuple[str, str]:
+    """A finding counts only if the class reads back what it wrote."""
     import transformers
 
     try:
-        getattr(transformers, class_name).from_pretrained(source)
-    except Exception:  # noqa: BLE001 - what the class writes, it cannot read
-        return False
-    return True
+        _, said = getattr(transformers, class_name).from_pretrained(source, output_loading_info=True)
+    except Exception as error:  # noqa: BLE001 - what the class writes, it cannot read
+        return "not built", f"it cannot read what it writes: {_short(error)}"
+    missing = sorted(said["missing_keys"])
+    if missing:
+        return "not built", f"it does not find {missing[0]} in what it writes"
+    return "wrong", finding
 
 
 def _prune_and_compare(source: Path, out: Path, class_name: str, *, forward: bool) -> tuple[Comparison, list[str]]:
@@ -176,10 +182,11 @@ def table(outcomes: list[Outcome], version: str) -> str:
         "| model type | class | outcome | tensors, or reason |",
         "|---|---|---|---|",
     ]
-    return "\n".join([*lines, *(_row(outcome) for outcome in outcomes)]) + "\n"
+    return "\n".join([*lines, *(row(outcome) for outcome in outcomes)]) + "\n"
 
 
-def _row(outcome: Outcome) -> str:
+def row(outcome: Outcome) -> str:
+    """The line of one class in the page."""
     detail = outcome.detail.replace("|", "\\|")
     shown = ", ".join(f"`{name}`" for name in detail.split(", ")) if outcome.status in {"exact", "rows"} else detail
     return f"| {outcome.model_type} | {outcome.class_name} | {outcome.status} | {shown} |"
@@ -207,7 +214,7 @@ def main() -> None:
     outcomes: list[Any] = []
     for outcome in run(arguments.model_types or known_types(), every=arguments.all):
         outcomes.append(outcome)
-        print(_row(outcome), flush=True)
+        print(row(outcome), flush=True)
     if arguments.out:
         arguments.out.write_text(table(outcomes, transformers.__version__), encoding="utf-8")
     raise SystemExit(any(outcome.status == "wrong" for outcome in outcomes))

@@ -102,9 +102,12 @@ def build_checkpoint(wanted: TinyCheckpoint, directory: Path) -> Model:
 
 
 def has_tied_head(model: Model) -> bool:
-    """Whether the model's head is its input embedding."""
-    head = model.get_output_embeddings()
-    return head is not None and head.weight.data_ptr() == model.get_input_embeddings().weight.data_ptr()
+    """Whether the model's head is its input embedding; not if the model does not say which they are."""
+    try:
+        head, table = model.get_output_embeddings(), model.get_input_embeddings()
+    except (AttributeError, NotImplementedError):
+        return False
+    return hasattr(head, "weight") and hasattr(table, "weight") and head.weight.data_ptr() == table.weight.data_ptr()
 
 
 def untie(model: Model) -> None:

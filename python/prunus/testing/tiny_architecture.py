@@ -20,6 +20,7 @@ LACKING = 11
 _OTHER_ROWS = 41
 _MORE = {
     "head_dim": 8,
+    "num_kv_shared_layers": 0,
     **dict.fromkeys(("num_local_experts", "n_routed_experts", "moe_num_experts", "num_experts"), 4),
     **dict.fromkeys(("num_experts_per_tok", "moe_k", "n_group", "topk_group"), 1),
     **dict.fromkeys(("moe_intermediate_size", "shared_expert_intermediate_size", "hidden_size_per_layer_input"), 16),
