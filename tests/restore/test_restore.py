@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 import prunus
+from prunus.checkpoint.index import Checkpoint
+from prunus.checkpoint.scatter import Scatter
 from prunus.cli import main
 from prunus.errors import CheckpointError, OutputError, TokenizerMismatchError, UsageError
 
@@ -188,3 +190,21 @@ def test_a_head_that_the_base_stores_twice_comes_back_twice(tiny_bert: Path) -> 
     full = load_file(tiny_bert / "full" / "model.safetensors")
     assert np.array_equal(full[drop], full[TABLE])
     assert np.array_equal(full[TABLE], expected(tiny_bert, TABLE, load_file(folder / "model.safetensors")[TABLE]))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_rows_are_scattered_alike_whatever_the_size_of_a_block(tmp_path: Path, axis: int) -> None:
+    chance = np.random.default_rng(0)
+    full = chance.normal(size=(50, 3)).astype(np.float32)
+    old_ids = np.array([0, 7, 8, 20, 31, 49], dtype=np.uint32)
+    small = chance.normal(size=(len(old_ids) + 2, 3)).astype(np.float32)  # two rows of padding
+    want = full.copy()
+    want[old_ids] = small[: len(old_ids)]
+    for name, table in (("base", full), ("small", small)):
+        (tmp_path / name).mkdir()
+        save_file({"t": np.ascontiguousarray(np.moveaxis(table, 0, axis))}, tmp_path / name / "model.safetensors")
+    base, pruned_one = (Checkpoint.open(tmp_path / name) for name in ("base", "small"))
+    scatter = Scatter(base, "t", pruned_one, "t", axis, old_ids)
+    for block in (1, 24, 100, 10_000):
+        got = b"".join(bytes(part) for part in scatter.blocks(block=block))
+        assert got == np.ascontiguousarray(np.moveaxis(want, 0, axis)).tobytes()
