@@ -124,9 +124,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        results = {n: killed(folder, n, options.kills, random.Random(options.seed)) for n in COMMANDS}
+        results = {}
+        for command in COMMANDS:
+            results[command] = killed(folder, command, options.kills, random.Random(options.seed))
+            print(command, json.dumps(results[command]), flush=True)
         disk = full_disk(folder)
-    print(json.dumps(results, indent=1))
     print(json.dumps(disk, indent=1))
     bad = any(r["half"] or r["source changed"] for r in results.values()) or "WRONG" in " ".join(disk.values())
     return int(bad)

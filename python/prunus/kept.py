@@ -116,13 +116,17 @@ class KeptTokens:
         """The inverse of `to_dict`.
 
         Raises:
-            SelectionError: The ids are not unique and ascending, or the columns not of one length.
+            SelectionError: The ids are not unique and ascending, or the columns not of one length or type.
         """
         if len({len(columns[name]) for name in ("old_id", "count", "token", "why", "because_of")}) > 1:
             raise SelectionError("the columns of the kept tokens are not of one length", hint="Is the file damaged?")
+        try:
+            ids, counts = np.array(columns["old_id"], np.uint32), np.array(columns["count"], np.uint64)
+        except (OverflowError, TypeError, ValueError) as error:
+            raise SelectionError(f"an id or count of the kept tokens is none: {error}") from error
         kept = cls(
-            old_ids=np.array(columns["old_id"], dtype=np.uint32),
-            counts=np.array(columns["count"], dtype=np.uint64),
+            old_ids=ids,
+            counts=counts,
             tokens=tuple(str(token) for token in columns["token"]),
             why=tuple(str(why) for why in columns["why"]),
             because_of=tuple(str(token or "") for token in columns["because_of"]),

@@ -131,7 +131,7 @@ class PrunePlan:
         """
         try:
             return cls._of(json.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             hint = "Name a file that `prunus plan -o` wrote."
             raise UsageError(f"{path}: cannot be read as a plan: {error}", hint=hint) from error
 

@@ -40,6 +40,9 @@ def test_the_shell_commands_run(place: Path) -> None:
     for block in blocks("bash"):
         subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=place, env=environment, check=True)
     assert (place / "SMALL" / "prunus" / "report.json").is_file()
+    if importlib.util.find_spec("transformers"):
+        encode = [sys.executable, str(ROOT / "examples" / "encode.py"), "MODEL", "SMALL", "corpus.parquet"]
+        subprocess.run(encode, cwd=place, check=True)
 
 
 def test_the_python_runs_and_its_result_loads(place: Path) -> None:
