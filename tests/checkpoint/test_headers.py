@@ -288,9 +288,9 @@ def test_single_file_beside_an_index_is_ambiguous_until_one_is_dropped(sharded: 
 @pytest.mark.parametrize(
     ("names", "hint"),
     [
-        (["pytorch_model.bin"], "save_pretrained"),
-        (["pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"], "save_pretrained"),
-        (["model.gguf", "tf_model.h5"], "save_pretrained"),
+        (["pytorch_model.bin"], "prunus convert"),
+        (["pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"], "prunus convert"),
+        (["model.gguf", "tf_model.h5"], "load the model with transformers"),
         (["model.fp16.safetensors"], "save the variant under that name"),
         (["adapter_model.safetensors"], "merge"),
         ([], "holds no model.safetensors"),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from prunus.errors import LiveModelError
 from prunus.plugin.family import Role
-from prunus.plugin.manager import family_for
 from prunus.plugin.matching import match_tensors
+from prunus.plugin.serving import family_of
 from prunus.training.discovery import refuse_wrapped
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def vocabulary_of(model: Any) -> Vocabulary:
     """Matches the tensors of a live model with its family.
 
     Raises:
-        FamilyError: No family claims the model type, or a tensor is not what the family says.
+        FamilyError: No family serves the architecture, or a tensor is not what the family says.
         LiveModelError: The model has no config, is wrapped, or a tensor is not a plain one.
     """
     refuse_wrapped(model)
@@ -61,12 +61,15 @@ def vocabulary_of(model: Any) -> Vocabulary:
             f"a {type(model).__name__} has no config that names its model type",
             hint='Pass the transformers model itself, or choose mode="input".',
         )
-    family = family_for(model_type)
     state = model.state_dict(keep_vars=True)
-    matched, rows = match_tensors(family, {name: tuple(tensor.shape) for name, tensor in state.items()})
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    family = family_of(model.config.to_dict() | {"architectures": [type(model).__name__]}, shapes, 0)
+    matched, rows = match_tensors(family, shapes)
     found: dict[int, LiveTensor] = {}
     for match in matched:
         tensor = state[match.name]
+        if match.partial:
+            raise LiveModelError(f"{match.name} has fewer rows than the vocabulary", tensor=match.name)
         if tensor.is_meta or type(tensor).__module__.split(".")[0] not in {"torch"}:
             raise LiveModelError(f"{match.name} is not a plain tensor in memory", tensor=match.name)
         found.setdefault(id(tensor), LiveTensor(tensor, match.name, match.axis))
