@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunus.checkpoint.jsontext import read_bytes
 from prunus.checks.dangling import check_dangling
 from prunus.checks.outcome import Looking
 from prunus.checks.pair import FOLDER, Options, Pair
@@ -15,7 +16,7 @@ from prunus.errors import CheckpointError, TokenizerError, VerificationError
 from prunus.inferring import MOST, InferredMap, infer
 from prunus.kept import KeptTokens
 from prunus.plugin.family import Check
-from prunus.tokenizer.resolve import resolve_tokenizer
+from prunus.tokenizer.resolve import LARGEST_FILE, resolve_tokenizer
 from prunus.verification import NAMES, VerifyReport, guarded, installed_versions, run_checks
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def compare(
         if not directory.is_dir():
             raise CheckpointError(f"{directory}: is not a directory", hint="Name a model directory.")
     resolved = resolve_tokenizer(source, tokenizer_from)
-    old_tokens, new_tokens = tokens_by_id(resolved.json), _tokens_of(pruned)
+    old_tokens, new_tokens = _tokens(source, resolved.json), _tokens(pruned, _json(pruned))
     found = infer(old_tokens, new_tokens)
     recorded = (pruned / KEEP).is_file()
     kept = KeptTokens.load(pruned / KEEP) if recorded else found.kept
@@ -124,11 +125,15 @@ def compare(
     return CompareReport(*report, recorded, (len(old_tokens), len(new_tokens)), found.moved, found.out_of_order)
 
 
-def _tokens_of(directory: Path) -> dict[int, str]:
+def _json(directory: Path) -> bytes:
+    return read_bytes(directory / "tokenizer.json", TokenizerError, LARGEST_FILE)
+
+
+def _tokens(directory: Path, data: bytes) -> dict[int, str]:
     path = directory / "tokenizer.json"
     try:
-        return tokens_by_id(path.read_bytes())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        return tokens_by_id(data)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise TokenizerError(f"{path}: cannot be read: {type(error).__name__}: {error}", file=str(path)) from error
 
 

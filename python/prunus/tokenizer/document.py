@@ -14,12 +14,12 @@ from prunus.tokenizer.components import check_components, check_fields
 from prunus.tokenizer.jsonfile import parse, spell
 from prunus.tokenizer.kinds import module_of
 from prunus.tokenizer.merges import MergeRules
+from prunus.tokenizer.resolve import LARGEST_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Kind = Literal["BPE", "WordPiece", "WordLevel", "Unigram"]
-LARGEST_FILE = 2**30
 
 _FIELDS = frozenset(
     {

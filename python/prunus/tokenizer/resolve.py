@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from prunus.checkpoint.jsontext import read_bytes
 from prunus.errors import TokenizerError, TokenizerMismatchError, UsageError
 
 if TYPE_CHECKING:
     from prunus.tokenizer.auto import AutoAnswer
     from prunus.tokenizer.compare import Comparison
 
+LARGEST_FILE = 2**30
 Origin = Literal["file", "transformers", "live"]
 SLOW_FILES = (
     "vocab.txt",
@@ -100,15 +102,12 @@ def _live(source: Any, tokenizer_from: str | None) -> ResolvedTokenizer:
 
 def _read(path: Path) -> bytes:
     """The bytes of a tokenizer.json that is JSON and has a model; all else is judged by the library."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        hint = "Name a tokenizer.json or a directory that holds one."
-        raise TokenizerError(f"{path}: cannot be read: {error.strerror or error}", hint=hint, file=str(path)) from error
+    data = read_bytes(path, TokenizerError, LARGEST_FILE)
     try:
         parsed = json.loads(data)
-    except ValueError as error:
-        raise TokenizerError(f"{path}: is no JSON: {error}", hint="Is it complete?", file=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise TokenizerError(f"{path}: is no JSON: {said}", hint="Is it complete?", file=str(path)) from error
     if not isinstance(parsed, dict) or not isinstance(parsed.get("model"), dict):
         raise TokenizerError(f"{path}: is no tokenizer.json: it has no model", file=str(path))
     return data
