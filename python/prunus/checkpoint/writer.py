@@ -132,7 +132,7 @@ def _check_space(out: Path, needed: int) -> None:
         free = shutil.disk_usage(out).free
     if needed + _SPARE > free:
         raise OutputError(
-            f"{out}: {needed:,} bytes are needed, {free:,} are free",
+            f"{out}: {needed + _SPARE:,} bytes are needed ({needed:,} for the tensors), {free:,} are free",
             hint="Free space, or write to another disk.",
             file=str(out),
             bytes=needed,
