@@ -4,6 +4,7 @@ mod pipelines;
 
 use std::sync::{Arc, LazyLock};
 
+use pipelines::random::{self, Kind};
 use pipelines::{PIPELINES, text};
 use proptest::prelude::*;
 use prunus_core::{Counter, Engine, EngineOptions, Path};
@@ -67,5 +68,20 @@ proptest! {
         for engines in ENGINES.iter() {
             agree(engines, &rows);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+    #[test]
+    fn safe_splits_of_random_vocabularies(
+        kind in proptest::sample::select(vec![Kind::Bytes, Kind::Marked]),
+        picks in proptest::collection::vec((0usize..60, 0usize..60), 0..40),
+        ignore_merges in any::<bool>(),
+        rows in proptest::collection::vec(random::row(), 8),
+    ) {
+        let json = random::tokenizer(kind, &picks, ignore_merges);
+        let native = engine(&json, Path::Native, true);
+        prop_assert_eq!(counted(&native, &rows, 1 << 16), expected(&native, &rows));
     }
 }
