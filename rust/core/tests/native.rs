@@ -85,3 +85,24 @@ proptest! {
         prop_assert_eq!(counted(&native, &rows, 1 << 16), expected(&native, &rows));
     }
 }
+
+/// The real tokenizers beside the repository, if they are there: row path and chosen path.
+static REAL: LazyLock<Vec<[Arc<Engine>; 2]>> = LazyLock::new(|| {
+    let root = std::env::var("PRUNUS_SHARED")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").to_owned());
+    let only = std::env::var("PRUNUS_FUZZ").unwrap_or_default();
+    let Ok(folders) = std::fs::read_dir(format!("{root}/data/tokenizers")) else { return Vec::new() };
+    let files = folders.flatten().filter(|folder| folder.file_name().to_string_lossy().contains(&only));
+    let texts = files.filter_map(|folder| std::fs::read_to_string(folder.path().join("tokenizer.json")).ok());
+    texts.map(|json| [Path::Row, Path::Auto].map(|path| engine(&json, path, false))).collect()
+});
+
+proptest! {
+    #![proptest_config(cases(40))]
+    #[test]
+    fn real_tokenizers_agree_with_the_crate(rows in proptest::collection::vec(text(), 1..60)) {
+        for [row, native] in REAL.iter() {
+            prop_assert_eq!(counted(native, &rows, 1 << 16), expected(row, &rows), "{}: {:?}", native.path(), rows);
+        }
+    }
+}

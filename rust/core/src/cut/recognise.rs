@@ -193,8 +193,11 @@ fn words(loaded: &Loaded) -> Result<Native, String> {
     if !known || loaded.pre_tokenizer != sequence {
         return Err("its normaliser and pre-tokeniser are not T5's".to_owned());
     }
-    let space = crate::piece::normalized(loaded, " ").map_err(|e| e.to_string())?;
-    if space.is_empty() || !space.chars().all(char::is_whitespace) {
+    let is_space = |text: &str| {
+        let normal = crate::piece::normalized(loaded, text);
+        normal.is_ok_and(|normal| !normal.is_empty() && normal.chars().all(char::is_whitespace))
+    };
+    if !is_space(" ") {
         return Err("its normaliser does not keep spaces as whitespace".to_owned());
     }
     let identity = |code: u8| {
@@ -203,7 +206,7 @@ fn words(loaded: &Loaded) -> Result<Native, String> {
     };
     let ascii = (b'!'..=b'~').all(identity);
     let added = AddedTokens::new(loaded, Normalization::Later(Guard::Forbid), false)?;
-    let scanner = Scanner::Words(Words { beside: beside_space() });
+    let scanner = Scanner::Words(Words { beside: beside_space(), lines: is_space("\n") });
     Ok(Native::new("words", added, scanner, PieceTokenizer::new(loaded, Spelling::words(ascii))))
 }
 

@@ -5,7 +5,7 @@ use tokenizers::{Model as _, ModelWrapper};
 use super::bpe::Bpe;
 use super::merges;
 use super::text_error;
-use super::unigram::Unigram;
+use super::unigram::{Best, Unigram};
 use super::wordpiece::WordPiece;
 use crate::error::Result;
 use crate::tokenizer::Loaded;
@@ -29,6 +29,7 @@ pub struct Workspace {
     /// For byte pairs.
     pub merging: merges::Workspace,
     ids: Vec<u32>,
+    best: Vec<Best>,
 }
 
 impl Model {
@@ -65,7 +66,7 @@ impl Model {
                 Ok(())
             }
             Self::WordPiece(model) => model.tokenize(word, &mut room.ids, token),
-            Self::Unigram(model) => model.tokenize(word, token),
+            Self::Unigram(model) => model.tokenize(word, &mut room.best, token),
         }
     }
 

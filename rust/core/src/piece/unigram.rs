@@ -22,8 +22,9 @@ pub struct Unigram {
     bytes: Option<Vec<Option<u32>>>,
 }
 
+/// The best way to a position.
 #[derive(Debug, Clone, Copy)]
-struct Best {
+pub struct Best {
     id: u32,
     start: u32,
     score: f64,
@@ -50,12 +51,12 @@ impl Unigram {
         })
     }
 
-    /// Calls `token` with each id of a piece, from the last to the first.
+    /// Calls `token` with each id of a piece, from the last to the first; `best` is room to work in.
     ///
     /// # Errors
     /// [`Error::Text`] for an unknown character where the model has no unknown token.
-    pub fn tokenize(&self, piece: &str, token: &mut impl FnMut(u32)) -> Result<()> {
-        let best = self.search(piece)?;
+    pub fn tokenize(&self, piece: &str, best: &mut Vec<Best>, token: &mut impl FnMut(u32)) -> Result<()> {
+        self.search(piece, best)?;
         let mut end = piece.len();
         let mut fused: Option<usize> = None;
         while end > 0 {
@@ -74,9 +75,10 @@ impl Unigram {
     }
 
     /// The best way to each position.
-    fn search(&self, piece: &str) -> Result<Vec<Best>> {
+    fn search(&self, piece: &str, best: &mut Vec<Best>) -> Result<()> {
         let bytes = piece.as_bytes();
-        let mut best = vec![Best { id: 0, start: NONE, score: 0.0 }; bytes.len() + 1];
+        best.clear();
+        best.resize(bytes.len() + 1, Best { id: 0, start: NONE, score: 0.0 });
         for (start, character) in piece.char_indices() {
             let so_far = best[start].score;
             let single = start + character.len_utf8();
@@ -101,7 +103,7 @@ impl Unigram {
                 }
             }
         }
-        Ok(best)
+        Ok(())
     }
 
     /// Unknown characters in a row are one token: an entry of their own, their bytes, or the unknown token.

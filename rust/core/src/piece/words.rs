@@ -3,14 +3,14 @@
 //! `Precompiled` rewrites grapheme by grapheme, and a grapheme of one character as that character. Characters that join
 //! neither an ordinary letter nor themselves are graphemes of their own beside each other: every rule that joins two
 //! characters needs one that extends what precedes it, one that belongs to what follows, or two of a kind (Hangul
-//! jamo, regional indicators, CR with LF), and each of these is told by one of the three tests.
+//! jamo, regional indicators), and each of these is told by one of the three tests; CR joins with LF and nothing else.
 
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Whether a character may share a grapheme with a neighbour.
 pub fn depends(character: char) -> bool {
     let joins = |text: String| text.graphemes(true).count() != 2;
-    matches!(character, '\r' | '\n')
+    character == '\r'
         || joins(format!("a{character}"))
         || joins(format!("{character}a"))
         || joins(format!("{character}{character}"))
