@@ -1,12 +1,17 @@
 """Scan speed beside the tokenizers library: interleaved fresh processes, the full histogram compared.
 
-    python benchmarks/scan.py [--corpus FILE.parquet] [--tokenizers DIR...] [--threads 2] [--rounds 3]
+    python benchmarks/scan.py [--corpus FILE.parquet...] [--tokenizers DIR...] [--threads 2] [--rounds 3]
+                              [--rival NAME=PYTHON...]
 
 Without `--corpus`, about 51 MB of English without repeated paragraphs are built once from Debian's documentation
 packages (`apt-get download`; nothing is installed) by the recipe in `shared/data`. The text column is in Arrow memory
 and the tokenizer loaded before the clock starts. MB per core-second is text over the CPU time of the whole process, so
 that other work on the machine matters little. The library's speed does not depend on the amount of text, so it gets a
 part of it; the histograms are compared on that part, and Prunus is timed on all.
+
+A rival is a Python interpreter whose `tokenizers` is another version (it needs numpy and pyarrow too), for example
+`--rival 1.0.0rc3=/tmp/rc/bin/python`; one that does not start is named and left
+out. Its histogram is compared and shown.
 
 Writes `benchmarks/results/scan.json` and `scan.md` and prints the table. Exit 1 if a histogram differs.
 """
@@ -102,16 +107,17 @@ def library(tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     from tokenizers import Tokenizer
 
-    oracle = Tokenizer.from_file(str(tokenizer))
-    oracle.no_truncation()
-    oracle.no_padding()
+    # Switched off in the text: the objects of 1.0 have no setters.
+    described = json.loads(tokenizer.read_text(encoding="utf-8")) | {"truncation": None, "padding": None}
+    oracle = Tokenizer.from_str(json.dumps(described))
+    encode = getattr(oracle, "encode_batch_fast", None) or oracle.encode_batch
     table, size = first_rows(arguments.corpus, arguments.baseline_mb)
     texts = table.column(0).to_pylist()
-    histogram = np.zeros(oracle.get_vocab_size() + 10_000, np.int64)
+    histogram = np.zeros(1 << 19, np.int64)
     wall = cpu = 0.0
     for start in range(0, len(texts), 2000):
         before = time.perf_counter(), time.process_time()
-        encodings = oracle.encode_batch_fast(texts[start : start + 2000], add_special_tokens=False)
+        encodings = encode(texts[start : start + 2000], add_special_tokens=False)
         wall, cpu = wall + time.perf_counter() - before[0], cpu + time.process_time() - before[1]
         for encoding in encodings:
             histogram += np.bincount(encoding.ids, minlength=len(histogram))
@@ -121,7 +127,9 @@ def library(tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def measured(engine: str, tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """One measurement in a fresh process."""
-    command = [sys.executable, __file__, "--engine", engine, "--tokenizers", str(tokenizer)]
+    python = arguments.rivals.get(engine, sys.executable)
+    command = [python, __file__, "--engine", "prunus" if engine == "prunus" else "tokenizers"]
+    command += ["--tokenizers", str(tokenizer)]
     for name in ("corpus", "threads", "mb", "baseline_mb"):
         command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -132,36 +140,54 @@ def measured(engine: str, tokenizer: Path, arguments: argparse.Namespace) -> dic
 
 
 def compare(tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in ENGINES}
+    engines = [*ENGINES, *arguments.rivals]
+    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
     for _ in range(arguments.rounds):
-        for engine in ENGINES:
+        for engine in engines:
             runs[engine].append(measured(engine, tokenizer, arguments))
-    per_core = {e: statistics.median(r["mb"] / r["cpu"] for r in runs[e]) for e in ENGINES}
-    wall = {e: statistics.median(r["mb"] / r["wall"] for r in runs[e]) for e in ENGINES}
+    per_core = {e: statistics.median(r["mb"] / r["cpu"] for r in runs[e]) for e in engines}
+    wall = {e: statistics.median(r["mb"] / r["wall"] for r in runs[e]) for e in engines}
+    truth = runs["tokenizers"][0]["digest"]
     return {
         "tokenizer": tokenizer.parent.name,
+        "corpus": arguments.corpus.stem,
         "path": runs["prunus"][0]["path"],
         "mb": runs["prunus"][0]["mb"],
         "mb_per_core_second": per_core,
         "mb_per_second": wall,
-        "ratio": per_core["prunus"] / per_core["tokenizers"],
-        "exact": len({r["digest"] for e in ENGINES for r in runs[e]}) == 1,
+        "ratio": {e: per_core["prunus"] / per_core[e] for e in engines if e != "prunus"},
+        "exact": {e: all(r["digest"] == truth for r in runs[e]) for e in engines},
     }
 
 
 def markdown(results: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
-    head = "| tokenizer | path | tokenizers, MB/core-s | prunus, MB/core-s | ratio | prunus, MB/s | histogram |"
-    lines = [head, "|---|---|---:|---:|---:|---:|---|"]
+    engines = ["tokenizers", *arguments.rivals]
+    columns = [f"{e}, MB/core-s | ratio" for e in engines]
+    head = f"| tokenizer | corpus | path | prunus, MB/core-s | {' | '.join(columns)} | prunus, MB/s | histogram |"
+    lines = [head, "|---|---|---|---:|" + "---:|" * (2 * len(engines) + 1) + "---|"]
     for r in results:
         core, wall = r["mb_per_core_second"], r["mb_per_second"]
+        cells = [f"{core[e]:.1f}{'' if r['exact'][e] else ' (differs)'} | {r['ratio'][e]:.1f}x" for e in engines]
         lines.append(
-            f"| {r['tokenizer']} | {r['path']} | {core['tokenizers']:.1f} | {core['prunus']:.1f} | {r['ratio']:.1f}x "
-            f"| {wall['prunus']:.0f} | {'equal' if r['exact'] else 'DIFFERENT'} |"
+            f"| {r['tokenizer']} | {r['corpus']} | {r['path']} | {core['prunus']:.1f} | {' | '.join(cells)} "
+            f"| {wall['prunus']:.0f} | {'equal' if r['exact']['prunus'] else 'DIFFERENT'} |"
         )
     versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("prunus", "tokenizers"))
-    size = f"{results[0]['mb']:.0f} MB, {arguments.threads} threads, median of {arguments.rounds} rounds"
-    note = f"{size}, {versions}, {machine()}."
+    sizes = ", ".join(sorted({f"{r['corpus']} {r['mb']:.0f} MB" for r in results}))
+    note = f"{sizes}; {arguments.threads} threads, median of {arguments.rounds} rounds, {versions}, {machine()}."
     return "\n".join([*lines, "", note])
+
+
+def rivals(named: list[str]) -> dict[str, str]:
+    """Interpreters by name; one that cannot import what a measurement needs is left out, and named."""
+    found = {}
+    for name, _, python in (text.partition("=") for text in named):
+        trial = subprocess.run([python, "-c", "import tokenizers, numpy, pyarrow"], capture_output=True, check=False)
+        if trial.returncode == 0:
+            found[name] = python
+        else:
+            print(f"left out: {name} ({python} cannot import tokenizers, numpy and pyarrow)", file=sys.stderr)
+    return found
 
 
 def machine() -> str:
@@ -171,7 +197,8 @@ def machine() -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--corpus", nargs="+", type=Path)
+    parser.add_argument("--rival", nargs="+", default=[], metavar="NAME=PYTHON")
     tokenizers = [SHARED / "data" / "tokenizers" / name / "tokenizer.json" for name in DEFAULT]
     parser.add_argument("--tokenizers", nargs="+", type=Path, default=tokenizers)
     parser.add_argument("--threads", type=int, default=2)
@@ -181,20 +208,26 @@ def main() -> int:
     parser.add_argument("--engine", choices=ENGINES)
     arguments = parser.parse_args()
     files = [path / "tokenizer.json" if path.is_dir() else path for path in arguments.tokenizers]
+    corpora: list[Path] = arguments.corpus
     if arguments.engine:
+        arguments.corpus = corpora[0]
         print(json.dumps((prunus if arguments.engine == "prunus" else library)(files[0], arguments)))
         return 0
     RESULTS.mkdir(exist_ok=True)
-    if arguments.corpus is None:
-        arguments.corpus = RESULTS / "english.parquet"
-        if not arguments.corpus.exists():
-            english(arguments.corpus)
-    results = [compare(file, arguments) for file in files]
+    arguments.rivals = rivals(arguments.rival)
+    if not corpora:
+        corpora = [RESULTS / "english.parquet"]
+        if not corpora[0].exists():
+            english(corpora[0])
+    results = []
+    for file in files:
+        for arguments.corpus in corpora:
+            results.append(compare(file, arguments))
     table = markdown(results, arguments)
     (RESULTS / "scan.json").write_text(json.dumps(results, indent=2) + "\n")
     (RESULTS / "scan.md").write_text(table + "\n")
     print(table)
-    return 0 if all(result["exact"] for result in results) else 1
+    return 0 if all(result["exact"]["prunus"] for result in results) else 1
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _plugins(commands.add_parser("plugins", help="list the installed model families"))
     _completion(commands.add_parser("completion", help="write what a shell needs to complete prunus"))
     _new_family(commands.add_parser("new-family", help="write a working plugin package to start a family from"))
+    _explain_tokenizer(commands.add_parser("explain-tokenizer", help="say which path a scan takes, and why"))
     return parser
 
 
@@ -216,6 +217,13 @@ def _completion(parser: argparse.ArgumentParser) -> None:
     from prunus.cli.completion import grammar
 
     parser.set_defaults(run=_run("completion"))
+    grammar(parser)
+
+
+def _explain_tokenizer(parser: argparse.ArgumentParser) -> None:
+    from prunus.cli.explain_tokenizer import grammar
+
+    parser.set_defaults(run=_run("explain_tokenizer"))
     grammar(parser)
 
 

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use crate::added::Part;
-use crate::count::{Histogram, PieceTable};
+use crate::count::{Histogram, INLINE, PieceTable};
 use crate::engine::{Cutter, Engine};
 use crate::error::{Error, Result};
-use crate::piece;
+use crate::piece::{self, Workspace};
 use crate::tokenizer::guarded;
 
 /// Pieces longer than this are tokenised at once: they hardly repeat and would fill the table.
 const LONGEST_KEY: usize = 1 << 10;
 /// Pieces tokenised without the table after one that held little but single occurrences.
-const BYPASS: u64 = 1 << 18;
+const BYPASS: u64 = 1 << 20;
 
 /// What a scan counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub struct Counter {
 struct Pieces {
     table: PieceTable,
     bypass: u64,
+    work: Workspace,
     failed: Option<Error>,
 }
 
@@ -64,7 +65,7 @@ impl Counter {
     /// A counter whose table stays below about `memory` bytes.
     pub fn new(engine: Arc<Engine>, memory: usize) -> Self {
         let counts = RawCounts { histogram: Histogram::new(engine.loaded.size), ..RawCounts::default() };
-        let pieces = Pieces { table: PieceTable::new(memory), bypass: 0, failed: None };
+        let pieces = Pieces { table: PieceTable::new(memory), bypass: 0, work: Workspace::default(), failed: None };
         Self { engine, counts, pieces, parts: Vec::new() }
     }
 
@@ -129,7 +130,7 @@ impl Counter {
         let histogram = &mut counts.histogram;
         match &engine.cutter {
             Cutter::Row => return self.whole(engine, text, None, false, weight),
-            Cutter::Generic => guarded(|| {
+            Cutter::Generic(_) => guarded(|| {
                 let splits = piece::generic(&engine.loaded, text)?;
                 for (split, ids) in piece::parts(&splits) {
                     match ids {
@@ -153,7 +154,7 @@ impl Counter {
                         Part::Text(range) => (&text[range.clone()], range.start == 0),
                         Part::Owned(text, begins) => (text.as_str(), *begins),
                     };
-                    native.scanner.cut(segment, begins, |buffer, start, end| {
+                    native.cut(segment, begins, |buffer, start, end| {
                         pieces.add(engine, histogram, buffer, start, end, weight);
                     });
                 }
@@ -180,33 +181,71 @@ impl Pieces {
         end: usize,
         weight: u64,
     ) {
-        if self.bypass > 0 || end - start > LONGEST_KEY {
-            self.bypass = self.bypass.saturating_sub(1);
-            return self.tokenize(engine, histogram, &buffer[start..end], weight);
+        if self.bypass > 0 || end - start > INLINE {
+            return self.add_other(engine, histogram, &buffer[start..end], weight);
         }
         if self.table.add(buffer, start, end, weight).is_err() {
-            if self.table.lookups() < 2 * self.table.len() as u64 {
-                self.bypass = BYPASS;
-            }
-            self.flush(engine, histogram);
-            if self.table.add(buffer, start, end, weight).is_err() {
-                self.tokenize(engine, histogram, &buffer[start..end], weight);
+            self.settle(engine, histogram);
+        }
+    }
+
+    /// Counts what waits for its slot, making room until it is counted.
+    #[cold]
+    fn settle(&mut self, engine: &Engine, histogram: &mut Histogram) {
+        while self.table.settle().is_err() {
+            self.make_room(engine, histogram);
+        }
+    }
+
+    #[cold]
+    fn make_room(&mut self, engine: &Engine, histogram: &mut Histogram) {
+        if self.table.is_useless() {
+            self.bypass = BYPASS;
+        }
+        self.release(engine, histogram, |table, visit| table.make_room(visit));
+    }
+
+    /// A piece that does not lie inline, or any while the table is of no use.
+    #[inline(never)]
+    fn add_other(&mut self, engine: &Engine, histogram: &mut Histogram, piece: &[u8], weight: u64) {
+        if self.bypass > 0 || piece.len() > LONGEST_KEY {
+            self.bypass = self.bypass.saturating_sub(1);
+            return self.tokenize(engine, histogram, piece, weight);
+        }
+        if self.table.add_long(piece, weight).is_err() {
+            self.make_room(engine, histogram);
+            if self.table.add_long(piece, weight).is_err() {
+                self.tokenize(engine, histogram, piece, weight);
             }
         }
     }
 
     fn tokenize(&mut self, engine: &Engine, histogram: &mut Histogram, piece: &[u8], weight: u64) {
-        let outcome = engine.piece_tokenizer().tokenize(&engine.loaded, piece, |id| histogram.add(id, weight));
-        if let Err(error) = outcome {
+        let Some(tokenizer) = engine.piece_tokenizer() else { return };
+        let add = |id| histogram.add(id, weight);
+        if let Err(error) = tokenizer.tokenize(&engine.loaded, piece, &mut self.work, add) {
             self.failed.get_or_insert(error);
         }
     }
 
     #[cold]
     fn flush(&mut self, engine: &Engine, histogram: &mut Histogram) {
-        let tokenizer = engine.piece_tokenizer();
-        let outcome =
-            self.table.drain(|piece, count| tokenizer.tokenize(&engine.loaded, piece, |id| histogram.add(id, count)));
+        self.settle(engine, histogram);
+        self.release(engine, histogram, |table, visit| table.drain(visit));
+    }
+
+    /// Tokenises what the table hands out.
+    fn release(
+        &mut self,
+        engine: &Engine,
+        histogram: &mut Histogram,
+        from: impl FnOnce(&mut PieceTable, &mut dyn FnMut(&[u8], u64) -> Result<()>) -> Result<()>,
+    ) {
+        let Some(tokenizer) = engine.piece_tokenizer() else { return };
+        let Self { table, work, .. } = self;
+        let outcome = from(table, &mut |piece, count| {
+            tokenizer.tokenize(&engine.loaded, piece, work, |id| histogram.add(id, count))
+        });
         if let Err(error) = outcome {
             self.failed.get_or_insert(error);
         }

@@ -2,7 +2,7 @@
 
 use crate::cut::{Native, recognise};
 use crate::error::{Error, Result};
-use crate::piece::PieceTokenizer;
+use crate::piece::{PieceTokenizer, Spelling};
 use crate::tokenizer::{Loaded, guarded};
 
 /// Which path a scan takes.
@@ -59,7 +59,7 @@ pub enum Cutter {
     /// Not at all.
     Row,
     /// By the crate.
-    Generic,
+    Generic(Box<PieceTokenizer>),
     /// By a native scanner.
     Native(Box<Native>),
 }
@@ -98,7 +98,7 @@ impl Engine {
     pub fn path(&self) -> String {
         match &self.cutter {
             Cutter::Row => "row".to_owned(),
-            Cutter::Generic => "generic".to_owned(),
+            Cutter::Generic(_) => "generic".to_owned(),
             Cutter::Native(native) => format!("native:{}", native.name),
         }
     }
@@ -122,11 +122,12 @@ impl Engine {
         self.specials[usize::from(pair)].as_deref()
     }
 
-    /// How the pieces in the table become ids.
-    pub(crate) fn piece_tokenizer(&self) -> &PieceTokenizer {
+    /// How the pieces in the table become ids; `None` if there is no table.
+    pub(crate) fn piece_tokenizer(&self) -> Option<&PieceTokenizer> {
         match &self.cutter {
-            Cutter::Native(native) => &native.pieces,
-            _ => &PieceTokenizer::Model,
+            Cutter::Native(native) => Some(&native.pieces),
+            Cutter::Generic(pieces) => Some(pieces),
+            Cutter::Row => None,
         }
     }
 }
@@ -141,17 +142,21 @@ fn choose(loaded: &Loaded, options: EngineOptions, constant_specials: bool) -> R
     } else {
         Some("its post-processor does more than add tokens to a row")
     };
+    let generic = || Cutter::Generic(Box::new(PieceTokenizer::new(loaded, Spelling::Plain)));
     let refuse = |path: &str, reason: &str| Err(Error::Path { path: path.to_owned(), reason: reason.to_owned() });
     match (options.path, row_only) {
         (Path::Row, _) => Ok((Cutter::Row, "asked for".to_owned())),
         (Path::Generic, Some(reason)) => refuse("generic", reason),
         (Path::Native, Some(reason)) => refuse("native", reason),
         (Path::Auto, Some(reason)) => Ok((Cutter::Row, reason.to_owned())),
-        (Path::Generic, None) => Ok((Cutter::Generic, "asked for".to_owned())),
+        (Path::Generic, None) => Ok((generic(), "asked for".to_owned())),
         (path, None) => match recognise(loaded) {
-            Ok(native) => Ok((Cutter::Native(Box::new(native)), "its pipeline is recognised".to_owned())),
+            Ok(native) => {
+                let reason = format!("its pipeline is recognised; {}", native.described());
+                Ok((Cutter::Native(Box::new(native)), reason))
+            }
             Err(reason) if path == Path::Native => refuse("native", &reason),
-            Err(reason) => Ok((Cutter::Generic, reason)),
+            Err(reason) => Ok((generic(), reason)),
         },
     }
 }

@@ -4,6 +4,7 @@ mod pipelines;
 
 use std::sync::{Arc, LazyLock};
 
+use pipelines::random::{self, Kind};
 use pipelines::{PIPELINES, text};
 use proptest::prelude::*;
 use prunus_core::{Counter, Engine, EngineOptions, Path};
@@ -66,6 +67,42 @@ proptest! {
     fn all_paths_agree_with_the_crate(rows in proptest::collection::vec(text(), 1..4)) {
         for engines in ENGINES.iter() {
             agree(engines, &rows);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+    #[test]
+    fn safe_splits_of_random_vocabularies(
+        kind in proptest::sample::select(vec![Kind::Bytes, Kind::Marked]),
+        picks in proptest::collection::vec((0usize..60, 0usize..60), 0..40),
+        ignore_merges in any::<bool>(),
+        rows in proptest::collection::vec(random::row(), 8),
+    ) {
+        let json = random::tokenizer(kind, &picks, ignore_merges);
+        let native = engine(&json, Path::Native, true);
+        prop_assert_eq!(counted(&native, &rows, 1 << 16), expected(&native, &rows));
+    }
+}
+
+/// The real tokenizers beside the repository, if they are there: row path and chosen path.
+static REAL: LazyLock<Vec<[Arc<Engine>; 2]>> = LazyLock::new(|| {
+    let root = std::env::var("PRUNUS_SHARED")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").to_owned());
+    let only = std::env::var("PRUNUS_FUZZ").unwrap_or_default();
+    let Ok(folders) = std::fs::read_dir(format!("{root}/data/tokenizers")) else { return Vec::new() };
+    let files = folders.flatten().filter(|folder| folder.file_name().to_string_lossy().contains(&only));
+    let texts = files.filter_map(|folder| std::fs::read_to_string(folder.path().join("tokenizer.json")).ok());
+    texts.map(|json| [Path::Row, Path::Auto].map(|path| engine(&json, path, false))).collect()
+});
+
+proptest! {
+    #![proptest_config(cases(40))]
+    #[test]
+    fn real_tokenizers_agree_with_the_crate(rows in proptest::collection::vec(text(), 1..60)) {
+        for [row, native] in REAL.iter() {
+            prop_assert_eq!(counted(native, &rows, 1 << 16), expected(row, &rows), "{}: {:?}", native.path(), rows);
         }
     }
 }

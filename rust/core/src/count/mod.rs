@@ -4,4 +4,4 @@ mod histogram;
 mod table;
 
 pub use histogram::Histogram;
-pub use table::PieceTable;
+pub use table::{INLINE, PieceTable};

@@ -2,20 +2,26 @@
 //!
 //! Keys of up to 15 bytes lie inline beside their count in one 24-byte slot (open addressing, linear probing); the
 //! sixteenth byte holds the length, so that a piece and the same piece followed by NUL differ. Longer keys go to a
-//! standard map. When the bound is reached the caller tokenises everything and clears the table, which stays exact
-//! because counts add.
+//! standard map. Inline pieces wait in a small batch while their slots are fetched from memory.
+//!
+//! When the bound is reached the rarest pieces, at least half of them, are handed out for tokenising and leave; frequent
+//! ones stay with their counts and are tokenised once, at the end. That stays exact because counts add.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 /// Longest key that lies inline.
-const INLINE: usize = 15;
+pub const INLINE: usize = 15;
 /// Slots at the start; a power of two.
 const FIRST_SLOTS: usize = 1 << 12;
 /// What an entry of the long map costs beside its bytes, roughly.
 const LONG_OVERHEAD: usize = 64;
+/// Inline pieces that wait for their slots.
+const BATCH: usize = 16;
+/// Counts above this are equally frequent when room is made.
+const FREQUENT: usize = 255;
 
-/// The bound is reached: tokenise what the table holds and clear it.
+/// The bound is reached: call [`PieceTable::make_room`], then go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
@@ -24,6 +30,12 @@ struct Slot {
     low: u64,
     high: u64,
     count: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Waiting {
+    slot: Slot,
+    hash: usize,
 }
 
 /// Distinct pieces with their counts.
@@ -35,7 +47,10 @@ pub struct PieceTable<S = foldhash::fast::FixedState> {
     long: HashMap<Box<[u8]>, u64, S>,
     long_bytes: usize,
     most_long_bytes: usize,
+    batch: [Waiting; BATCH],
+    waiting: usize,
     lookups: u64,
+    inserted: u64,
     spread: u64,
 }
 
@@ -58,47 +73,68 @@ impl<S: BuildHasher> PieceTable<S> {
             long: HashMap::with_hasher(hasher),
             long_bytes: 0,
             most_long_bytes: memory / 3,
+            batch: [Waiting::default(); BATCH],
+            waiting: 0,
             lookups: 0,
+            inserted: 0,
             spread,
         }
     }
 
-    /// Counts `weight` more of the piece `buffer[start..end]`; `Err(Full)` if it was **not** counted for want of room.
+    /// Takes `weight` more of the piece `buffer[start..end]`, of at most [`INLINE`] bytes.
+    ///
+    /// `Err(Full)` means that it is taken but not yet counted: make room and call [`PieceTable::settle`].
     #[inline]
     pub fn add(&mut self, buffer: &[u8], start: usize, end: usize, weight: u64) -> Result<(), Full> {
-        self.lookups += 1;
-        if end - start > INLINE {
-            return self.add_long(&buffer[start..end], weight);
-        }
         let (low, high) = inline_key(buffer, start, end);
+        let hash = self.hash(low, high);
+        prefetch(&self.slots, hash & (self.slots.len() - 1));
+        self.batch[self.waiting] = Waiting { slot: Slot { low, high, count: weight }, hash };
+        self.waiting += 1;
+        if self.waiting == BATCH { self.settle() } else { Ok(()) }
+    }
+
+    /// Counts the pieces that wait; after `Err(Full)` those that are left still wait.
+    #[inline]
+    pub fn settle(&mut self) -> Result<(), Full> {
+        while self.waiting > 0 {
+            self.count(self.batch[self.waiting - 1])?;
+            self.waiting -= 1;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn count(&mut self, piece: Waiting) -> Result<(), Full> {
         let mask = self.slots.len() - 1;
-        let mut index = self.hash(low, high) & mask;
+        let mut index = piece.hash & mask;
         loop {
             let slot = &mut self.slots[index];
-            if slot.low == low && slot.high == high && slot.count > 0 {
-                slot.count += weight;
+            if slot.low == piece.slot.low && slot.high == piece.slot.high && slot.count > 0 {
+                slot.count += piece.slot.count;
+                self.lookups += 1;
                 return Ok(());
             }
             if slot.count == 0 {
-                return self.insert(index, low, high, weight);
+                return self.insert(index, piece);
             }
             index = (index + 1) & mask;
         }
     }
 
     #[cold]
-    fn insert(&mut self, index: usize, low: u64, high: u64, weight: u64) -> Result<(), Full> {
-        if (self.used + 1) * 4 > self.slots.len() * 3 {
-            if self.slots.len() >= self.most_slots {
-                return Err(Full);
-            }
+    fn insert(&mut self, index: usize, piece: Waiting) -> Result<(), Full> {
+        if (self.used + 1) * 4 <= self.slots.len() * 3 {
+            self.slots[index] = piece.slot;
+        } else if self.slots.len() < self.most_slots {
             self.grow();
-            let index = self.free_slot(low, high);
-            self.slots[index] = Slot { low, high, count: weight };
+            self.place(piece.slot);
         } else {
-            self.slots[index] = Slot { low, high, count: weight };
+            return Err(Full);
         }
         self.used += 1;
+        self.lookups += 1;
+        self.inserted += 1;
         Ok(())
     }
 
@@ -116,27 +152,27 @@ impl<S: BuildHasher> PieceTable<S> {
         }
     }
 
-    fn free_slot(&self, low: u64, high: u64) -> usize {
+    /// Puts a piece that is not in the table into a free slot.
+    fn place(&mut self, piece: Slot) {
         let mask = self.slots.len() - 1;
-        let mut index = self.hash(low, high) & mask;
+        let mut index = self.hash(piece.low, piece.high) & mask;
         while self.slots[index].count > 0 {
             index = (index + 1) & mask;
         }
-        index
+        self.slots[index] = piece;
     }
 
     fn grow(&mut self) {
         let doubled = vec![Slot::default(); self.slots.len() * 2];
         let old = std::mem::replace(&mut self.slots, doubled);
-        for slot in old.into_iter().filter(|slot| slot.count > 0) {
-            let index = self.free_slot(slot.low, slot.high);
-            self.slots[index] = slot;
-        }
+        old.into_iter().filter(|slot| slot.count > 0).for_each(|slot| self.place(slot));
     }
 
+    /// Counts `weight` more of a piece of any length in the map; `Err(Full)` if it was **not** counted.
     #[inline(never)]
-    fn add_long(&mut self, key: &[u8], weight: u64) -> Result<(), Full> {
+    pub fn add_long(&mut self, key: &[u8], weight: u64) -> Result<(), Full> {
         if let Some(count) = self.long.get_mut(key) {
+            self.lookups += 1;
             *count += weight;
             return Ok(());
         }
@@ -145,42 +181,94 @@ impl<S: BuildHasher> PieceTable<S> {
             return Err(Full);
         }
         self.long_bytes += cost;
+        self.lookups += 1;
+        self.inserted += 1;
         self.long.insert(key.into(), weight);
         Ok(())
     }
 
     /// Distinct pieces held.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.used + self.long.len()
     }
 
-    /// Pieces counted since the table was last cleared, repetitions included.
-    pub fn lookups(&self) -> u64 {
-        self.lookups
+    /// Less than half of the pieces counted since room was last made were in the table already.
+    pub fn is_useless(&self) -> bool {
+        self.lookups < 2 * self.inserted
+    }
+
+    /// Calls `visit` with at least half of the pieces, the rarest, and forgets them; stops at the first error.
+    pub fn make_room<E>(&mut self, visit: impl FnMut(&[u8], u64) -> Result<(), E>) -> Result<(), E> {
+        let highest = self.median_count();
+        self.release(highest, visit)
     }
 
     /// Calls `visit` with each piece and its count, then clears the table; stops at the first error.
-    pub fn drain<E>(&mut self, mut visit: impl FnMut(&[u8], u64) -> Result<(), E>) -> Result<(), E> {
-        self.used = 0;
+    pub fn drain<E>(&mut self, visit: impl FnMut(&[u8], u64) -> Result<(), E>) -> Result<(), E> {
+        self.release(u64::MAX, visit)
+    }
+
+    /// The lowest count such that at least half of the inline pieces have it or a lower one.
+    fn median_count(&self) -> u64 {
+        let mut having = [0usize; FREQUENT + 1];
+        for slot in self.slots.iter().filter(|slot| slot.count > 0) {
+            having[usize::try_from(slot.count).map_or(FREQUENT, |count| count.min(FREQUENT))] += 1;
+        }
+        let mut below = 0;
+        let lowest = having.iter().position(|&pieces| {
+            below += pieces;
+            below * 2 >= self.used
+        });
+        lowest.filter(|&count| count < FREQUENT).map_or(u64::MAX, |count| count as u64)
+    }
+
+    /// Hands out what occurred at most `highest` times; of the long pieces all, if too much would stay.
+    fn release<E>(&mut self, highest: u64, mut visit: impl FnMut(&[u8], u64) -> Result<(), E>) -> Result<(), E> {
         self.lookups = 0;
-        self.long_bytes = 0;
+        self.inserted = 0;
         let mut outcome = Ok(());
+        let mut staying = Vec::new();
         for slot in &mut self.slots {
-            if slot.count > 0 && outcome.is_ok() {
+            let slot = std::mem::take(slot);
+            if slot.count > highest {
+                staying.push(slot);
+            } else if slot.count > 0 && outcome.is_ok() {
                 let mut key = [0; 16];
                 key[..8].copy_from_slice(&slot.low.to_le_bytes());
                 key[8..].copy_from_slice(&slot.high.to_le_bytes());
                 outcome = visit(&key[..usize::from(key[15])], slot.count);
             }
-            *slot = Slot::default();
         }
-        for (key, count) in self.long.drain() {
+        self.used = staying.len();
+        staying.into_iter().for_each(|slot| self.place(slot));
+        let staying: usize =
+            self.long.iter().filter(|(_, count)| **count > highest).map(|(key, _)| key.len() + LONG_OVERHEAD).sum();
+        let highest = if staying * 2 > self.most_long_bytes { u64::MAX } else { highest };
+        for (key, count) in self.long.extract_if(|_, count| *count <= highest) {
             if outcome.is_ok() {
                 outcome = visit(&key, count);
             }
         }
+        self.long_bytes = self.long.keys().map(|key| key.len() + LONG_OVERHEAD).sum();
         outcome
     }
+}
+
+/// Asks for a slot's memory before it is needed.
+#[inline]
+fn prefetch(slots: &[Slot], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(slot) = slots.get(index) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads and writes nothing, and the address is that of a slot.
+        #[allow(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(slot).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slots, index);
 }
 
 /// The piece as two words: its bytes, zeros, and its length in the last byte.

@@ -6,9 +6,11 @@
 
 pub mod bert;
 pub mod bytelevel;
+pub mod digits;
 pub mod falcon;
 pub mod metaspace;
 mod recognise;
+mod safe;
 pub mod words;
 
 pub use recognise::{Native, recognise};
@@ -18,6 +20,10 @@ pub use recognise::{Native, recognise};
 pub enum Scanner {
     /// GPT-2's regular expression.
     Gpt2(bytelevel::Gpt2),
+    /// The same, where a segment that does not begin with a space gets one.
+    Gpt2Prefixed(bytelevel::Gpt2),
+    /// Digits apart, then GPT-2's expression.
+    Digits(Box<digits::Digits>),
     /// The expression of cl100k, Llama-3 and Qwen.
     Cl100k(bytelevel::Cl100k),
     /// Falcon's sequence of punctuation, GPT-2, digits and groups of three.
@@ -37,6 +43,12 @@ impl Scanner {
         let bytes = segment.as_bytes();
         match self {
             Self::Gpt2(scanner) => scanner.cut(bytes, 0, bytes.len(), |start, end| emit(bytes, start, end)),
+            Self::Gpt2Prefixed(scanner) if !segment.starts_with(' ') => {
+                let prefixed = [b" ", bytes].concat();
+                scanner.cut(&prefixed, 0, prefixed.len(), |start, end| emit(&prefixed, start, end));
+            }
+            Self::Gpt2Prefixed(scanner) => scanner.cut(bytes, 0, bytes.len(), |start, end| emit(bytes, start, end)),
+            Self::Digits(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Cl100k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Falcon(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Bert(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),

@@ -1,18 +1,19 @@
 //! Which native path fits a pipeline, judged from the crate's canonical form of it; anything else is refused.
 
 use serde_json::{Value, json};
-use tokenizers::models::unigram::Unigram;
-use tokenizers::{Model, ModelWrapper};
+use tokenizers::{Model as _, ModelWrapper};
 use unicode_categories::UnicodeCategories;
 
 use super::Scanner;
 use super::bert::Bert;
 use super::bytelevel::{Cl100k, Gpt2};
+use super::digits::Digits;
 use super::falcon::Falcon;
 use super::metaspace::{Metaspace, Prepend};
+use super::safe::{LONGEST_WHOLE, SafeSplits};
 use super::words::Words;
 use crate::added::{AddedTokens, Guard, Normalization};
-use crate::piece::{BYTE_ALPHABET, PieceTokenizer};
+use crate::piece::{BYTE_ALPHABET, Model, PieceTokenizer, Spelling};
 use crate::tokenizer::Loaded;
 use crate::unicode::{CharTable, beside_space, regex_classes};
 
@@ -27,6 +28,45 @@ pub struct Native {
     pub scanner: Scanner,
     /// What makes ids of a piece.
     pub pieces: PieceTokenizer,
+    /// Where pieces may be split further.
+    pub splits: Option<SafeSplits>,
+}
+
+impl Native {
+    fn new(name: &'static str, added: AddedTokens, scanner: Scanner, pieces: PieceTokenizer) -> Self {
+        let merged = match &pieces.model {
+            Model::Bpe(model) if model.is_plain() => model.results(),
+            _ => None,
+        };
+        let marked = matches!(scanner, Scanner::Metaspace(_));
+        Self { name, added, scanner, pieces, splits: merged.map(|tokens| SafeSplits::new(&tokens, marked)) }
+    }
+
+    /// How pieces are split and tokenised, in words.
+    pub fn described(&self) -> String {
+        let splits = if self.splits.is_some() { "long pieces split where no merge reaches across, " } else { "" };
+        format!("{splits}each tokenised by {}", self.pieces.model.name())
+    }
+
+    /// Cuts a segment into pieces; `begins` if it is the beginning of its row. `emit(buffer, start, end)` gets each.
+    #[inline]
+    pub fn cut(&self, segment: &str, begins: bool, mut emit: impl FnMut(&[u8], usize, usize)) {
+        let (Some(splits), Model::Bpe(model)) = (&self.splits, &self.pieces.model) else {
+            return self.scanner.cut(segment, begins, emit);
+        };
+        self.scanner.cut(segment, begins, |buffer, start, end| {
+            if end - start <= LONGEST_WHOLE {
+                return emit(buffer, start, end);
+            }
+            splits.split(
+                &buffer[start..end],
+                |part| model.is_whole(part),
+                |from, to| {
+                    emit(buffer, start + from, start + to);
+                },
+            );
+        });
+    }
 }
 
 const CL100K: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -48,16 +88,25 @@ pub fn recognise(loaded: &Loaded) -> Result<Native, String> {
             byte_level(loaded).or_else(|reason| metaspace(loaded).map_err(|other| format!("{reason}; {other}")))
         }
         ModelWrapper::WordPiece(_) => bert(loaded),
-        ModelWrapper::Unigram(model) => words(loaded, model),
+        ModelWrapper::Unigram(_) => words(loaded),
         ModelWrapper::WordLevel(_) => Err("word-level models have no native path".to_owned()),
     }
 }
 
 /// A `ByteLevel` pre-tokeniser without prefix space, whatever its offsets do.
 fn is_byte_level(part: &Value, use_regex: bool) -> bool {
+    is_any_byte_level(part, use_regex, false)
+}
+
+fn is_any_byte_level(part: &Value, use_regex: bool, prefix: bool) -> bool {
     [true, false].into_iter().any(|trim| {
-        *part == json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": trim, "use_regex": use_regex})
+        *part == json!({"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": trim, "use_regex": use_regex})
     })
+}
+
+/// Whether `Digits` sets each digit apart; `None` if it is another pre-tokeniser.
+fn digits_apart(part: &Value) -> Option<bool> {
+    [true, false].into_iter().find(|apart| *part == json!({"type": "Digits", "individual_digits": apart}))
 }
 
 fn split_regex(part: &Value, pattern: &str) -> bool {
@@ -79,6 +128,13 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
     let sequence = pre["type"] == "Sequence" && pre.as_object().is_some_and(|fields| fields.len() == 2);
     let (name, scanner) = match parts {
         _ if is_byte_level(pre, true) => ("gpt2", Scanner::Gpt2(Gpt2 { classes })),
+        _ if is_any_byte_level(pre, true, true) => ("gpt2-prefixed", Scanner::Gpt2Prefixed(Gpt2 { classes })),
+        [digits, bytes] if sequence && digits_apart(digits).is_some() && is_byte_level(bytes, true) => {
+            let numeric = CharTable::build(|code| u8::from(char::from_u32(code).is_some_and(char::is_numeric)));
+            let individual = digits_apart(digits) == Some(true);
+            let gpt2 = Gpt2 { classes };
+            ("digits", Scanner::Digits(Box::new(Digits { gpt2, numeric, individual })))
+        }
         [split, bytes] if sequence && split_regex(split, CL100K) && is_byte_level(bytes, false) => {
             ("cl100k", Scanner::Cl100k(Cl100k { classes, digits: 3 }))
         }
@@ -97,7 +153,7 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
         _ => return Err("its pre-tokeniser is not one that has a native scanner".to_owned()),
     };
     let added = AddedTokens::new(loaded, normalization, false)?;
-    Ok(Native { name, added, scanner, pieces: PieceTokenizer::ByteLevel })
+    Ok(Native::new(name, added, scanner, PieceTokenizer::new(loaded, Spelling::ByteLevel)))
 }
 
 fn falcon(classes: &'static CharTable) -> Falcon {
@@ -122,10 +178,11 @@ fn bert(loaded: &Loaded) -> Result<Native, String> {
     let lowercase = flag("lowercase")?;
     let added = AddedTokens::new(loaded, Normalization::Later(Guard::Bert), lowercase)?;
     let scanner = Scanner::Bert(Bert { ideographs: flag("handle_chinese_chars")? });
-    Ok(Native { name: "bert", added, scanner, pieces: PieceTokenizer::Bert { lowercase } })
+    let pieces = PieceTokenizer::new(loaded, Spelling::bert(lowercase));
+    Ok(Native::new("bert", added, scanner, pieces))
 }
 
-fn words(loaded: &Loaded, model: &Unigram) -> Result<Native, String> {
+fn words(loaded: &Loaded) -> Result<Native, String> {
     let mark = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
     let sequence = json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, mark]});
     let precompiled = &loaded.normalizer;
@@ -136,8 +193,11 @@ fn words(loaded: &Loaded, model: &Unigram) -> Result<Native, String> {
     if !known || loaded.pre_tokenizer != sequence {
         return Err("its normaliser and pre-tokeniser are not T5's".to_owned());
     }
-    let space = crate::piece::normalized(loaded, " ").map_err(|e| e.to_string())?;
-    if space.is_empty() || !space.chars().all(char::is_whitespace) {
+    let is_space = |text: &str| {
+        let normal = crate::piece::normalized(loaded, text);
+        normal.is_ok_and(|normal| !normal.is_empty() && normal.chars().all(char::is_whitespace))
+    };
+    if !is_space(" ") {
         return Err("its normaliser does not keep spaces as whitespace".to_owned());
     }
     let identity = |code: u8| {
@@ -146,21 +206,18 @@ fn words(loaded: &Loaded, model: &Unigram) -> Result<Native, String> {
     };
     let ascii = (b'!'..=b'~').all(identity);
     let added = AddedTokens::new(loaded, Normalization::Later(Guard::Forbid), false)?;
-    let scanner = Scanner::Words(Words { beside: beside_space() });
-    Ok(Native {
-        name: "words",
-        added,
-        scanner,
-        pieces: PieceTokenizer::Words { ascii, model: crate::piece::Unigram::new(model).map(Box::new) },
-    })
+    let scanner = Scanner::Words(Words { beside: beside_space(), lines: is_space("\n") });
+    Ok(Native::new("words", added, scanner, PieceTokenizer::new(loaded, Spelling::words(ascii))))
 }
 
 fn metaspace(loaded: &Loaded) -> Result<Native, String> {
     let replace = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
-    let prepended = json!({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, replace]});
+    let prepended = json!({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, &replace]});
     let scheme = |name: &str| json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": name, "split": false});
     let (normalization, prepend) = if loaded.normalizer == prepended && loaded.pre_tokenizer.is_null() {
         (Normalization::Later(Guard::Spaces), Prepend::Blindly)
+    } else if loaded.normalizer == replace && is_without_spaces(&loaded.pre_tokenizer) {
+        (Normalization::Later(Guard::Spaces), Prepend::Never)
     } else if loaded.normalizer.is_null() {
         let schemes = [("always", Prepend::Always), ("first", Prepend::First), ("never", Prepend::Never)];
         let found = schemes.into_iter().find(|(name, _)| loaded.pre_tokenizer == scheme(name));
@@ -171,12 +228,18 @@ fn metaspace(loaded: &Loaded) -> Result<Native, String> {
     };
     safe_before_mark(loaded)?;
     let added = AddedTokens::new(loaded, normalization, false)?;
-    Ok(Native {
-        name: "metaspace",
-        added,
-        scanner: Scanner::Metaspace(Metaspace { prepend }),
-        pieces: PieceTokenizer::Metaspace,
-    })
+    let scanner = Scanner::Metaspace(Metaspace { prepend });
+    Ok(Native::new("metaspace", added, scanner, PieceTokenizer::new(loaded, Spelling::Metaspace)))
+}
+
+/// A pre-tokeniser that does nothing to a text without spaces (Gemma's splits at spaces that its normaliser replaced).
+fn is_without_spaces(pre_tokenizer: &Value) -> bool {
+    let behaviors = ["MergedWithPrevious", "MergedWithNext", "Isolated", "Contiguous", "Removed"];
+    pre_tokenizer.is_null()
+        || behaviors.into_iter().any(|behavior| {
+            *pre_tokenizer
+                == json!({"type": "Split", "pattern": {"String": " "}, "behavior": behavior, "invert": false})
+        })
 }
 
 /// The condition of the safe split (see [`super::metaspace`]).

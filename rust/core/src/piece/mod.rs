@@ -1,13 +1,22 @@
-//! From a piece to its ids, through the crate's own code.
+//! From a piece to its ids: native models where they are understood, the crate's own code elsewhere.
 
+mod bert;
+mod bpe;
+mod characters;
+mod merges;
+mod model;
+mod trie;
 mod unigram;
+mod wordpiece;
+mod words;
 
 use tokenizers::tokenizer::{OffsetReferential, OffsetType};
-use tokenizers::{Model, NormalizedString, Normalizer, PreTokenizedString, PreTokenizer, Token};
+use tokenizers::{NormalizedString, Normalizer, PreTokenizedString, PreTokenizer, Token};
 
 use crate::error::{Error, Result};
 use crate::tokenizer::{Loaded, guarded};
-pub use unigram::Unigram;
+pub use characters::Characters;
+pub use model::Model;
 
 /// The character that stands for each byte in byte-level vocabularies (GPT-2, `bytes_to_unicode`).
 pub const BYTE_ALPHABET: [char; 256] = {
@@ -29,36 +38,72 @@ pub const BYTE_ALPHABET: [char; 256] = {
     alphabet
 };
 
+/// From a piece to ids: how it is spelled for the model, and the model.
+#[derive(Debug)]
+pub struct PieceTokenizer {
+    spelling: Spelling,
+    /// The model.
+    pub model: Model,
+}
+
 /// How a piece becomes what the model sees.
 #[derive(Debug)]
-pub enum PieceTokenizer {
+pub enum Spelling {
     /// The piece is what the model sees.
-    Model,
+    Plain,
     /// Bytes of a pre-token, still to be spelled in the byte-level alphabet.
     ByteLevel,
     /// Raw text between two of BERT's borders.
     Bert {
         /// The normaliser lowercases.
         lowercase: bool,
+        /// The rest of the normaliser.
+        characters: Characters,
     },
     /// A raw word that gets `▁` in front.
     Words {
         /// The normaliser leaves printable ASCII as it is.
         ascii: bool,
-        /// The model, if it was understood.
-        model: Option<Box<Unigram>>,
+        /// The normaliser.
+        characters: Characters,
     },
     /// Raw text whose spaces are `▁` for the model.
     Metaspace,
 }
 
+/// Room to work in, kept from piece to piece.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    text: String,
+    marked: String,
+    model: model::Workspace,
+}
+
+impl Spelling {
+    /// BERT's.
+    pub fn bert(lowercase: bool) -> Self {
+        Self::Bert { lowercase, characters: Characters::new(bert::depends) }
+    }
+
+    /// T5's.
+    pub fn words(ascii: bool) -> Self {
+        Self::Words { ascii, characters: Characters::new(words::depends) }
+    }
+}
+
 impl PieceTokenizer {
+    /// The tokenizer's model behind a spelling; a native one if the model is understood.
+    pub fn new(loaded: &Loaded, spelling: Spelling) -> Self {
+        let model = Model::new(loaded, matches!(spelling, Spelling::ByteLevel));
+        Self { spelling, model }
+    }
+
     /// Calls `token` with each id of a piece.
     ///
     /// # Errors
     /// [`Error::Piece`] if the model refuses, [`Error::Panic`] if the library panics.
-    pub fn tokenize(&self, loaded: &Loaded, piece: &[u8], token: impl FnMut(u32)) -> Result<()> {
-        guarded(|| self.unguarded(loaded, piece, token)).map_err(|error| match error {
+    pub fn tokenize(&self, loaded: &Loaded, piece: &[u8], work: &mut Workspace, token: impl FnMut(u32)) -> Result<()> {
+        guarded(|| self.unguarded(loaded, piece, work, token)).map_err(|error| match error {
             Error::Text { reason } => {
                 let shown: String = String::from_utf8_lossy(piece).chars().take(80).collect();
                 Error::Piece { piece: shown, reason }
@@ -67,46 +112,66 @@ impl PieceTokenizer {
         })
     }
 
-    fn unguarded(&self, loaded: &Loaded, piece: &[u8], mut token: impl FnMut(u32)) -> Result<()> {
-        if matches!(self, Self::ByteLevel) {
-            let spelled: String = piece.iter().map(|&byte| BYTE_ALPHABET[usize::from(byte)]).collect();
-            return model(loaded, &spelled, &mut token);
+    fn unguarded(
+        &self,
+        loaded: &Loaded,
+        piece: &[u8],
+        space: &mut Workspace,
+        mut token: impl FnMut(u32),
+    ) -> Result<()> {
+        let Workspace { text: spelled, marked, model: room } = space;
+        let mut word = |word: &str| self.model.tokenize(loaded, word, room, &mut token);
+        if matches!(self.spelling, Spelling::ByteLevel) {
+            if let Model::Bpe(model) = &self.model {
+                model.tokenize(piece, &mut room.merging, token);
+                return Ok(());
+            }
+            spelled.clear();
+            spelled.extend(piece.iter().map(|&byte| BYTE_ALPHABET[usize::from(byte)]));
+            return word(spelled);
         }
         let text = std::str::from_utf8(piece).map_err(|e| Error::Text { reason: e.to_string() })?;
-        match self {
-            Self::Model | Self::ByteLevel => model(loaded, text, &mut token),
-            Self::Metaspace => model(loaded, &text.replace(' ', "▁"), &mut token),
+        match &self.spelling {
+            Spelling::Plain | Spelling::ByteLevel => word(text),
+            Spelling::Metaspace => {
+                spelled.clear();
+                spelled.extend(text.chars().map(|character| if character == ' ' { '▁' } else { character }));
+                word(spelled)
+            }
             // One word, or one punctuation mark: cleaning leaves ASCII letters and digits alone.
-            Self::Bert { lowercase } if text.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                if *lowercase && text.bytes().any(|b| b.is_ascii_uppercase()) {
-                    model(loaded, &text.to_ascii_lowercase(), &mut token)
-                } else {
-                    model(loaded, text, &mut token)
+            Spelling::Bert { lowercase, .. } if text.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                if !lowercase {
+                    return word(text);
                 }
+                spelled.clear();
+                spelled.push_str(text);
+                spelled.make_ascii_lowercase();
+                word(spelled)
             }
-            Self::Words { ascii, model: native } => {
-                let mut spelled = |word: &str| match native {
-                    Some(native) => native.tokenize(word, &mut token),
-                    None => model(loaded, word, &mut token),
-                };
+            Spelling::Bert { characters, .. } => {
+                if characters.normalize(loaded, text, spelled) {
+                    return bert::words(spelled, word);
+                }
+                pipeline(loaded, text, word)
+            }
+            Spelling::Words { ascii, characters } => {
                 if *ascii && text.bytes().all(|b| b.is_ascii_graphic()) {
-                    return spelled(&format!("▁{text}"));
+                    spelled.clear();
+                    spelled.push('▁');
+                    spelled.push_str(text);
+                    return word(spelled);
                 }
-                pipeline(loaded, text, |word| spelled(word))
+                if characters.normalize(loaded, text, spelled) && words::words(spelled, marked, &mut word)? {
+                    return Ok(());
+                }
+                pipeline(loaded, text, word)
             }
-            Self::Bert { .. } => pipeline(loaded, text, |word| model(loaded, word, &mut token)),
         }
     }
 }
 
 fn text_error(error: &(dyn std::error::Error + Send + Sync)) -> Error {
     Error::Text { reason: error.to_string() }
-}
-
-fn model(loaded: &Loaded, text: &str, token: &mut impl FnMut(u32)) -> Result<()> {
-    let tokens = loaded.inner.get_model().tokenize(text).map_err(|e| text_error(&*e))?;
-    tokens.into_iter().for_each(|found| token(found.id));
-    Ok(())
 }
 
 /// What the crate's normaliser makes of a text.

@@ -6,11 +6,11 @@
 use tokenizers::Model;
 use tokenizers::models::unigram::Unigram as Library;
 
+use super::trie::{NONE, Trie};
 use crate::error::{Error, Result};
 
 /// What the crate takes off the lowest score for an unknown character.
 const UNKNOWN_PENALTY: f64 = 10.0;
-const NONE: u32 = u32::MAX;
 
 /// A Unigram model ready to tokenise.
 #[derive(Debug)]
@@ -22,8 +22,9 @@ pub struct Unigram {
     bytes: Option<Vec<Option<u32>>>,
 }
 
+/// The best way to a position.
 #[derive(Debug, Clone, Copy)]
-struct Best {
+pub struct Best {
     id: u32,
     start: u32,
     score: f64,
@@ -37,12 +38,8 @@ impl Unigram {
             serde_json::Value::Null => None,
             id => Some(u32::try_from(id.as_u64()?).ok()?),
         };
-        let mut trie = Trie::new();
-        let mut scores = Vec::new();
-        for (id, (token, score)) in (0u32..).zip(model.iter()) {
-            trie.insert(token.as_bytes(), id)?; // of equal pieces the last one counts
-            scores.push(*score);
-        }
+        let scores: Vec<f64> = model.iter().map(|(_, score)| *score).collect();
+        let trie = Trie::new((0u32..).zip(model.iter()).map(|(id, (token, _))| (token.as_bytes(), id)))?;
         let lowest = scores.iter().fold(f64::INFINITY, |lowest, &score| if score < lowest { score } else { lowest });
         let byte = |byte: u32| model.token_to_id(&format!("<0x{byte:02X}>"));
         Some(Self {
@@ -54,12 +51,12 @@ impl Unigram {
         })
     }
 
-    /// Calls `token` with each id of a piece, from the last to the first.
+    /// Calls `token` with each id of a piece, from the last to the first; `best` is room to work in.
     ///
     /// # Errors
     /// [`Error::Text`] for an unknown character where the model has no unknown token.
-    pub fn tokenize(&self, piece: &str, token: &mut impl FnMut(u32)) -> Result<()> {
-        let best = self.search(piece)?;
+    pub fn tokenize(&self, piece: &str, best: &mut Vec<Best>, token: &mut impl FnMut(u32)) -> Result<()> {
+        self.search(piece, best)?;
         let mut end = piece.len();
         let mut fused: Option<usize> = None;
         while end > 0 {
@@ -78,9 +75,10 @@ impl Unigram {
     }
 
     /// The best way to each position.
-    fn search(&self, piece: &str) -> Result<Vec<Best>> {
+    fn search(&self, piece: &str, best: &mut Vec<Best>) -> Result<()> {
         let bytes = piece.as_bytes();
-        let mut best = vec![Best { id: 0, start: NONE, score: 0.0 }; bytes.len() + 1];
+        best.clear();
+        best.resize(bytes.len() + 1, Best { id: 0, start: NONE, score: 0.0 });
         for (start, character) in piece.char_indices() {
             let so_far = best[start].score;
             let single = start + character.len_utf8();
@@ -91,7 +89,7 @@ impl Unigram {
                 if node == NONE {
                     break;
                 }
-                let id = self.trie.ids[node as usize];
+                let id = self.trie.id(node);
                 if id != NONE {
                     better(&mut best[end], id, start, self.scores[id as usize] + so_far);
                     has_single |= end == single;
@@ -105,7 +103,7 @@ impl Unigram {
                 }
             }
         }
-        Ok(best)
+        Ok(())
     }
 
     /// Unknown characters in a row are one token: an entry of their own, their bytes, or the unknown token.
@@ -135,86 +133,6 @@ fn better(target: &mut Best, id: u32, start: usize, score: f64) {
     if target.start == NONE || score > target.score {
         // A piece is a word, far below 4 GB; a longer one would have been refused when it was cut.
         *target = Best { id, start: u32::try_from(start).unwrap_or(NONE), score };
-    }
-}
-
-/// A byte trie whose edges lie in one open-addressing table.
-#[derive(Debug)]
-struct Trie {
-    edges: Vec<(u32, u32)>,
-    used: usize,
-    ids: Vec<u32>,
-}
-
-impl Trie {
-    const ROOT: u32 = 0;
-
-    fn new() -> Self {
-        Self { edges: vec![(NONE, NONE); 1 << 12], used: 0, ids: vec![NONE] }
-    }
-
-    /// An edge as one number: a node has fewer than 2^24 - 1 predecessors.
-    #[inline]
-    fn key(node: u32, byte: u8) -> u32 {
-        (node << 8) | u32::from(byte)
-    }
-
-    #[inline]
-    fn slot(&self, key: u32) -> usize {
-        let mask = self.edges.len() - 1;
-        let mut index = (key.wrapping_mul(0x9E37_79B1) >> 7) as usize & mask;
-        while self.edges[index].0 != key && self.edges[index].0 != NONE {
-            index = (index + 1) & mask;
-        }
-        index
-    }
-
-    #[inline]
-    fn child(&self, node: u32, byte: u8) -> u32 {
-        self.edges[self.slot(Self::key(node, byte))].1
-    }
-
-    fn insert(&mut self, token: &[u8], id: u32) -> Option<()> {
-        let mut node = Self::ROOT;
-        for &byte in token {
-            let mut next = self.child(node, byte);
-            if next == NONE {
-                next = u32::try_from(self.ids.len()).ok().filter(|&next| next < (1 << 24) - 1)?;
-                self.ids.push(NONE);
-                self.connect(Self::key(node, byte), next);
-            }
-            node = next;
-        }
-        if node != Self::ROOT {
-            self.ids[node as usize] = id;
-        }
-        Some(())
-    }
-
-    fn connect(&mut self, key: u32, child: u32) {
-        if self.used * 2 >= self.edges.len() {
-            let larger = vec![(NONE, NONE); self.edges.len() * 4];
-            for edge in std::mem::replace(&mut self.edges, larger) {
-                if edge.0 != NONE {
-                    let slot = self.slot(edge.0);
-                    self.edges[slot] = edge;
-                }
-            }
-        }
-        let slot = self.slot(key);
-        self.edges[slot] = (key, child);
-        self.used += 1;
-    }
-
-    fn get(&self, token: &[u8]) -> Option<u32> {
-        let mut node = Self::ROOT;
-        for &byte in token {
-            node = self.child(node, byte);
-            if node == NONE {
-                return None;
-            }
-        }
-        Some(self.ids[node as usize]).filter(|&id| id != NONE)
     }
 }
 

@@ -11,7 +11,7 @@ fn agree(vocabulary: Vec<(String, f64)>, unknown: Option<usize>, fallback: bool,
     let native = Unigram::new(&library).unwrap_or_else(|| panic!("refused"));
     let expected = library.tokenize(text).map(|tokens| tokens.iter().map(|t| t.id).collect::<Vec<_>>());
     let mut got = Vec::new();
-    let outcome = native.tokenize(text, &mut |id| got.push(id));
+    let outcome = native.tokenize(text, &mut Vec::new(), &mut |id| got.push(id));
     match expected {
         Ok(mut expected) => {
             expected.sort_unstable();

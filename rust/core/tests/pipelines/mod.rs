@@ -1,5 +1,7 @@
 //! Tiny tokenizers of every kind, and the text that troubles them.
 
+pub mod random;
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -20,6 +22,10 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
     let falcon = json!({"type": "Sequence", "pretokenizers": [
         {"type": "Punctuation", "behavior": "Contiguous"}, bytes(true), {"type": "Digits", "individual_digits": false},
         {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": false}]});
+    let digits = |apart: bool| json!({"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": apart}, bytes(true)]});
+    let replace = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
+    let at_spaces =
+        json!({"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false});
     let prefixed = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true});
     let prepend = json!({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"},
         {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]});
@@ -34,13 +40,16 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
     vec![
         ("gpt2", "native:gpt2", tokenizer(Value::Null, bytes(true), byte_level_bpe(), &[])),
         ("gpt2-added", "native:gpt2", tokenizer(Value::Null, bytes(true), byte_level_bpe(), &added(true))),
-        ("gpt2-prefix", "generic", tokenizer(Value::Null, prefixed, byte_level_bpe(), &[])),
+        ("gpt2-prefix", "native:gpt2-prefixed", tokenizer(Value::Null, prefixed, byte_level_bpe(), &added(false))),
+        ("digits", "native:digits", tokenizer(Value::Null, digits(true), byte_level_bpe(), &added(true))),
+        ("digit-runs", "native:digits", tokenizer(json!({"type": "NFC"}), digits(false), byte_level_bpe(), &[])),
         ("neox", "native:gpt2", tokenizer(json!({"type": "NFC"}), bytes(true), byte_level_bpe(), &added(false))),
         ("cl100k", "native:cl100k", tokenizer(Value::Null, split(CL100K), byte_level_bpe(), &added(false))),
         ("qwen", "native:qwen", tokenizer(json!({"type": "NFC"}), split(QWEN), byte_level_bpe(), &[])),
         ("split-other", "generic", tokenizer(Value::Null, split(r"\s+|\S+"), byte_level_bpe(), &[])),
         ("falcon", "native:falcon", tokenizer(Value::Null, falcon, byte_level_bpe(), &[])),
         ("phi3", "native:metaspace", tokenizer(prepend, Value::Null, marked_bpe(), &added(false))),
+        ("gemma", "native:metaspace", tokenizer(replace, at_spaces, marked_bpe(), &added(true))),
         ("mistral", "native:metaspace", tokenizer(Value::Null, metaspace("first"), marked_bpe(), &added(false))),
         ("always", "native:metaspace", tokenizer(Value::Null, metaspace("always"), marked_bpe(), &added(true))),
         ("never", "native:metaspace", tokenizer(Value::Null, metaspace("never"), marked_bpe(), &[])),

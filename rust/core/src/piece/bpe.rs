@@ -1,0 +1,203 @@
+//! The crate's BPE model on flat tables: the same symbols to begin with, the same merges in the same order.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+use tokenizers::models::bpe::BPE as Library;
+
+use super::BYTE_ALPHABET;
+use super::merges::{Merges, Workspace};
+
+/// Ids by piece.
+type Whole = HashMap<Vec<u8>, u32, foldhash::fast::FixedState>;
+
+/// A BPE model ready to tokenise.
+#[derive(Debug)]
+pub struct Bpe {
+    merges: Merges,
+    /// Pieces are bytes, to be spelled in the byte-level alphabet.
+    byte_level: bool,
+    /// Id of each byte's character in the byte-level alphabet, if all are entries.
+    bytes: Option<Box<[u32; 256]>>,
+    /// Entries of one character.
+    characters: HashMap<char, u32, foldhash::fast::FixedState>,
+    /// Ids of `<0x00>` to `<0xFF>`.
+    fallback: Option<Vec<Option<u32>>>,
+    unknown: Option<u32>,
+    fuse: bool,
+    /// Entries that merging their own characters does not give, where the model looks whole words up first.
+    whole: Whole,
+    /// Strings of all merged tokens.
+    results: Vec<String>,
+    /// A fallback byte or the unknown token takes part in a merge.
+    odd_parts: bool,
+}
+
+/// What the model's own description says, checked.
+struct Description {
+    vocabulary: HashMap<String, u32>,
+    merges: Vec<(u32, u32, u32)>,
+}
+
+impl Description {
+    /// `None` if anything about it is unusual.
+    fn new(model: &Library) -> Option<Self> {
+        let plain = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
+        if !plain(&model.continuing_subword_prefix) || !plain(&model.end_of_word_suffix) {
+            return None;
+        }
+        let vocabulary = model.get_vocab();
+        let ids: HashSet<u32> = vocabulary.values().copied().collect();
+        // Two entries of one id, an empty entry, or the mark for "none": the proof in `merges` needs each to be absent.
+        if ids.len() != vocabulary.len() || vocabulary.contains_key("") || ids.contains(&u32::MAX) {
+            return None;
+        }
+        let described = serde_json::to_value(model).ok()?;
+        let id = |part: &Value| vocabulary.get(part.as_str()?).copied();
+        let merge = |merge: &Value| {
+            let merged = merge[0].as_str()?.to_owned() + merge[1].as_str()?;
+            Some((id(&merge[0])?, id(&merge[1])?, *vocabulary.get(&merged)?))
+        };
+        let merges = described["merges"].as_array()?.iter().map(merge).collect::<Option<Vec<_>>>()?;
+        Some(Self { vocabulary, merges })
+    }
+}
+
+impl Bpe {
+    /// Takes the model over; `None` if it is not understood.
+    pub fn new(model: &Library, byte_level: bool) -> Option<Self> {
+        let Description { vocabulary, merges } = Description::new(model)?;
+        let unknown = match &model.unk_token {
+            None => None,
+            Some(token) => Some(*vocabulary.get(token)?), // the crate fails on the first unknown character
+        };
+        let mut buffer = [0; 4];
+        let mut id = |character: char| vocabulary.get(character.encode_utf8(&mut buffer) as &str).copied();
+        let bytes: Option<Vec<u32>> = BYTE_ALPHABET.iter().map(|&character| id(character)).collect();
+        let single = |token: &str| token.chars().next().filter(|c| c.len_utf8() == token.len());
+        let byte = |byte: u32| vocabulary.get(&format!("<{byte:#04X}>")).copied();
+        let fallback: Option<Vec<Option<u32>>> = model.byte_fallback.then(|| (0..256).map(byte).collect());
+        let odd: HashSet<u32> = fallback.iter().flatten().flatten().copied().chain(unknown).collect();
+        let names: HashMap<u32, &String> = vocabulary.iter().map(|(token, &id)| (id, token)).collect();
+        let mut this = Self {
+            odd_parts: merges.iter().any(|(left, right, _)| odd.contains(left) || odd.contains(right)),
+            results: merges.iter().filter_map(|(_, _, id)| names.get(id).map(|&name| name.clone())).collect(),
+            merges: Merges::new(&merges),
+            byte_level,
+            bytes: bytes.filter(|_| byte_level).and_then(|ids| <Box<[u32; 256]>>::try_from(ids).ok()),
+            characters: vocabulary.iter().filter_map(|(token, &id)| Some((single(token)?, id))).collect(),
+            fallback,
+            unknown,
+            fuse: model.fuse_unk,
+            whole: HashMap::default(),
+        };
+        if model.ignore_merges {
+            this.whole = this.unreachable(&vocabulary);
+        }
+        Some(this)
+    }
+
+    /// Entries that only the whole-word look-up finds, by the piece that spells them.
+    fn unreachable(&self, vocabulary: &HashMap<String, u32>) -> Whole {
+        let mut work = Workspace::default();
+        let mut reached = |piece: &[u8], id: u32| {
+            let mut ids = Vec::new();
+            self.tokenize(piece, &mut work, |id| ids.push(id));
+            ids == [id]
+        };
+        let pieces = vocabulary.iter().filter_map(|(token, &id)| Some((self.piece(token)?, id)));
+        pieces.filter(|(piece, id)| !reached(piece, *id)).collect()
+    }
+
+    /// Calls `token` with each id of a piece: bytes of a byte-level model, or the text that the model sees.
+    pub fn tokenize(&self, piece: &[u8], work: &mut Workspace, token: impl FnMut(u32)) {
+        if !self.whole.is_empty()
+            && let Some(&id) = self.whole.get(piece)
+        {
+            return std::iter::once(id).for_each(token);
+        }
+        work.symbols.clear();
+        match &self.bytes {
+            Some(ids) => work.symbols.extend(piece.iter().map(|&byte| ids[usize::from(byte)])),
+            None if self.byte_level => self.spell(piece.iter().map(|&byte| BYTE_ALPHABET[usize::from(byte)]), work),
+            None => self.spell(String::from_utf8_lossy(piece).chars(), work),
+        }
+        self.merges.apply(work);
+        work.symbols.iter().copied().for_each(token);
+    }
+
+    /// The symbols that a word begins with, in the crate's order: an unknown one is held back until a known one comes.
+    fn spell(&self, characters: impl Iterator<Item = char>, work: &mut Workspace) {
+        let mut held = None;
+        for character in characters {
+            if let Some(&id) = self.characters.get(&character) {
+                work.symbols.extend(held.take());
+                work.symbols.push(id);
+                continue;
+            }
+            let before = work.symbols.len();
+            if self.fall_back(character, work) {
+                continue;
+            }
+            work.symbols.truncate(before);
+            if !self.fuse {
+                work.symbols.extend(held.take());
+            }
+            held = held.or(self.unknown);
+        }
+        work.symbols.extend(held);
+    }
+
+    /// Adds the tokens of a character's bytes; false if one of them is missing.
+    fn fall_back(&self, character: char, work: &mut Workspace) -> bool {
+        let Some(table) = &self.fallback else { return false };
+        let mut buffer = [0; 4];
+        character.encode_utf8(&mut buffer).bytes().all(|byte| {
+            let id = table[usize::from(byte)];
+            work.symbols.extend(id);
+            id.is_some()
+        })
+    }
+
+    /// Whether equal characters always begin as the same symbols, which no merge but that of characters touches.
+    pub fn is_plain(&self) -> bool {
+        let all_bytes = self.fallback.as_ref().is_some_and(|table| table.iter().all(Option::is_some));
+        !self.odd_parts && (self.bytes.is_some() || all_bytes)
+    }
+
+    /// The strings that merges give, as pieces spell them.
+    pub fn results(&self) -> Option<Vec<Vec<u8>>> {
+        self.results.iter().map(|token| self.piece(token)).collect()
+    }
+
+    /// The piece that spells an entry; `None` if no piece does.
+    fn piece(&self, token: &str) -> Option<Vec<u8>> {
+        if self.byte_level { token.chars().map(byte_of).collect() } else { Some(token.to_owned().into_bytes()) }
+    }
+
+    /// Whether a piece is an entry that only the whole-word look-up finds.
+    pub fn is_whole(&self, piece: &[u8]) -> bool {
+        !self.whole.is_empty() && self.whole.contains_key(piece)
+    }
+}
+
+/// The byte that a character of the byte-level alphabet stands for.
+fn byte_of(character: char) -> Option<u8> {
+    const SIZE: usize = 0x144;
+    const BYTES: [Option<u8>; SIZE] = {
+        let mut bytes = [None; SIZE];
+        let mut byte = 0u8;
+        loop {
+            bytes[BYTE_ALPHABET[byte as usize] as usize] = Some(byte);
+            if byte == u8::MAX {
+                break bytes;
+            }
+            byte += 1;
+        }
+    };
+    BYTES.get(character as usize).copied().flatten()
+}
+
+#[cfg(test)]
+#[path = "bpe_tests.rs"]
+mod tests;

@@ -1,0 +1,73 @@
+//! Byte pairs against the crate's model: tiny vocabularies full of equal strings, unknown characters and fallback bytes.
+
+use proptest::prelude::*;
+use tokenizers::Model;
+use tokenizers::models::bpe::BPE as Library;
+
+use super::{Bpe, Workspace};
+
+#[derive(Debug, Clone)]
+struct Options {
+    unknown: Option<&'static str>,
+    fuse: bool,
+    fallback: bool,
+    ignore_merges: bool,
+}
+
+/// A model whose merges join random neighbours of what there is so far.
+fn library(alphabet: &[String], picks: &[(usize, usize)], options: &Options) -> Library {
+    let mut tokens: Vec<String> = alphabet.to_vec();
+    let mut merges = Vec::new();
+    for &(left, right) in picks {
+        let (left, right) = (tokens[left % tokens.len()].clone(), tokens[right % tokens.len()].clone());
+        let joined = format!("{left}{right}");
+        if joined.len() < 24 && !merges.contains(&(left.clone(), right.clone())) {
+            merges.push((left, right));
+            tokens.push(joined);
+        }
+    }
+    let mut vocabulary = serde_json::Map::new();
+    for token in tokens {
+        let next = vocabulary.len();
+        vocabulary.entry(token).or_insert(next.into());
+    }
+    let described = serde_json::json!({"type": "BPE", "dropout": null, "unk_token": options.unknown,
+        "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": options.fuse,
+        "byte_fallback": options.fallback, "ignore_merges": options.ignore_merges, "vocab": vocabulary, "merges": merges});
+    serde_json::from_str(&described.to_string()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn agree(library: &Library, texts: &[String]) {
+    let Some(native) = Bpe::new(library, false) else { return };
+    let mut work = Workspace::default();
+    for text in texts {
+        let expected: Vec<u32> = match library.tokenize(text) {
+            Ok(tokens) => tokens.iter().map(|token| token.id).collect(),
+            Err(error) => panic!("{error}"),
+        };
+        let mut got = Vec::new();
+        native.tokenize(text.as_bytes(), &mut work, |id| got.push(id));
+        assert_eq!(got, expected, "{text:?}");
+    }
+}
+
+fn cases(default: u32) -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(default);
+    ProptestConfig { cases, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases(3000))]
+    #[test]
+    fn same_ids_as_the_crate(
+        alphabet in proptest::sample::subsequence(vec!["a", "b", "c", "é", "▁", "<unk>", "<0xC3>", "<0xA9>", "<0xE4>"], 2..9),
+        picks in proptest::collection::vec((0usize..40, 0usize..40), 0..30),
+        unknown in proptest::option::weighted(0.7, Just("<unk>")),
+        (fuse, fallback, ignore_merges) in any::<(bool, bool, bool)>(),
+        texts in proptest::collection::vec("[abc]{1,12}|[abcé▁x中]{1,10}|a{1,120}|[ab]{40,120}|(ab|c){20,40}", 1..8),
+    ) {
+        let alphabet: Vec<String> = alphabet.into_iter().map(String::from).collect();
+        let options = Options { unknown, fuse, fallback, ignore_merges };
+        agree(&library(&alphabet, &picks, &options), &texts);
+    }
+}

@@ -1,0 +1,152 @@
+//! The merges of a byte-pair model, carried out on a word.
+//!
+//! Always the pair of the lowest rank is merged next, of equal pairs the leftmost. The crate keeps the pairs in a heap
+//! and drops an entry whose pair no longer gives the token it was entered for. Pairs that give one token spell the
+//! same string, and a pair that starts at one place can only be replaced by one that reaches further; so a dropped
+//! entry is exactly one whose pair is gone, and "the lowest rank among the pairs that stand there" is the same rule.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// No token, no merge.
+const NONE: u32 = u32::MAX;
+/// Words up to this many symbols are searched from end to end for each merge; longer ones use a heap.
+const SHORT: usize = 48;
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    pair: u64,
+    rank: u32,
+    merged: u32,
+}
+
+const EMPTY: Slot = Slot { pair: u64::MAX, rank: NONE, merged: NONE };
+
+/// Which pairs of ids merge, in which order, and into what.
+#[derive(Debug)]
+pub struct Merges {
+    slots: Vec<Slot>,
+}
+
+/// Room for the work on one word, kept from word to word.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    /// Ids of the word before and after merging.
+    pub symbols: Vec<u32>,
+    pairs: Vec<(u32, u32)>,
+    links: Vec<(u32, u32)>,
+    heap: BinaryHeap<Reverse<u64>>,
+}
+
+impl Merges {
+    /// The table of `(left, right, merged)`, in the order of their ranks.
+    pub fn new(merges: &[(u32, u32, u32)]) -> Self {
+        let size = (merges.len() * 2).next_power_of_two().max(2);
+        let mut table = Self { slots: vec![EMPTY; size] };
+        for (rank, &(left, right, merged)) in (0u32..).zip(merges) {
+            let index = table.find(pair(left, right));
+            table.slots[index] = Slot { pair: pair(left, right), rank, merged };
+        }
+        table
+    }
+
+    #[inline]
+    fn find(&self, pair: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        #[allow(clippy::cast_possible_truncation)] // a hash may lose bits
+        let mut index = (pair.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
+        while self.slots[index].pair != pair && self.slots[index].pair != u64::MAX {
+            index = (index + 1) & mask;
+        }
+        index
+    }
+
+    /// Rank and result of a pair; `NONE` if it does not merge.
+    #[inline]
+    fn get(&self, left: u32, right: u32) -> (u32, u32) {
+        let slot = &self.slots[self.find(pair(left, right))];
+        (slot.rank, slot.merged)
+    }
+
+    /// Merges `work.symbols` until nothing merges any more.
+    pub fn apply(&self, work: &mut Workspace) {
+        if work.symbols.len() <= SHORT { self.apply_short(work) } else { self.apply_long(work) }
+    }
+
+    fn apply_short(&self, work: &mut Workspace) {
+        let Workspace { symbols, pairs, .. } = work;
+        pairs.clear();
+        pairs.extend(symbols.windows(2).map(|two| self.get(two[0], two[1])));
+        while let Some((at, &(rank, merged))) = pairs.iter().enumerate().min_by_key(|(_, (rank, _))| *rank) {
+            if rank == NONE {
+                break;
+            }
+            symbols[at] = merged;
+            symbols.remove(at + 1);
+            pairs.remove(at);
+            if let Some(&next) = symbols.get(at + 1) {
+                pairs[at] = self.get(merged, next);
+            }
+            if at > 0 {
+                pairs[at - 1] = self.get(symbols[at - 1], merged);
+            }
+        }
+    }
+
+    /// The same with a heap of (rank, position) and links between the symbols that are left.
+    fn apply_long(&self, work: &mut Workspace) {
+        let Workspace { symbols, links, heap, .. } = work;
+        let length = u32::try_from(symbols.len()).unwrap_or(NONE);
+        links.clear();
+        links.extend((0..length).map(|at| (at.wrapping_sub(1), if at + 1 < length { at + 1 } else { NONE })));
+        let enter = |at: u32, symbols: &[u32], next: u32| {
+            let (rank, _) = self.get(symbols[at as usize], symbols[next as usize]);
+            (rank != NONE).then_some(Reverse((u64::from(rank) << 32) | u64::from(at)))
+        };
+        let mut entries = std::mem::take(heap).into_vec();
+        entries.clear();
+        entries.extend((1..length).filter_map(|next| enter(next - 1, symbols, next)));
+        *heap = BinaryHeap::from(entries);
+        while let Some(Reverse(entry)) = heap.pop() {
+            #[allow(clippy::cast_possible_truncation)] // the two halves
+            let (wanted, at) = ((entry >> 32) as u32, entry as u32);
+            let (before, next) = links[at as usize];
+            if symbols[at as usize] == NONE || next == NONE {
+                continue;
+            }
+            let (rank, merged) = self.get(symbols[at as usize], symbols[next as usize]);
+            if rank != wanted {
+                continue;
+            }
+            symbols[at as usize] = merged;
+            symbols[next as usize] = NONE;
+            let after = links[next as usize].1;
+            links[at as usize].1 = after;
+            if after != NONE {
+                links[after as usize].0 = at;
+                heap.extend(enter(at, symbols, after));
+            }
+            if before != NONE {
+                heap.extend(enter(before, symbols, at));
+            }
+        }
+        symbols.retain(|&id| id != NONE);
+        work.shrink();
+    }
+}
+
+impl Workspace {
+    /// Gives the memory of an unusually long word back.
+    fn shrink(&mut self) {
+        const KEPT: usize = 1 << 14;
+        if self.links.capacity() > KEPT {
+            self.links = Vec::new();
+            self.heap = BinaryHeap::new();
+        }
+    }
+}
+
+#[inline]
+fn pair(left: u32, right: u32) -> u64 {
+    (u64::from(left) << 32) | u64::from(right)
+}
