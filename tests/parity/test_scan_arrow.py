@@ -97,7 +97,9 @@ def test_ready_ids(kind, case, run_scan, histogram_of):
 @pytest.mark.parametrize("bad", [-1, -99, 256, 2**40])
 def test_a_value_that_is_no_id_names_its_row(bad, case, run_scan):
     table = pa.table({"ids": pa.array([[1]] * 5 + [[2, bad]], pa.list_(pa.int64()))})
-    with pytest.raises(InvalidTextError, match=rf"memory: row 5 of column \"ids\" holds {bad}, .* 256 ids") as error:
+    with pytest.raises(
+        InvalidTextError, match=rf"memory: row 5 \(from 0\) of column \"ids\" holds {bad}, .* 256 ids"
+    ) as error:
         run_scan(case.engine(), table, ("ids",), batch_rows=2)
     assert error.value.details["row"] == 5
     assert error.value.hint
