@@ -14,6 +14,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores already; two pools of torch that wait for each other take ten times as long.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST = np.uint64(2**64 - 1)
-_SEPARATOR = "; "
+# Reasons hold semicolons of their own, but no bars.
+_SEPARATOR = " | "
 _ADDED = ("rows", "nulls", "text_bytes", "tokens", "fallback_rows", "invalid_rows")
 _JOINED = ("path", "path_reason", "version")
 
