@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from prunus.forecasting import Forecast, forecast
     from prunus.heldout import HeldOutEstimate, estimate
     from prunus.kept import KeptTokens
+    from prunus.live.model import PrunedModel, prune_model
     from prunus.many import scan_many
     from prunus.planned import PlannedTensor, PrunePlan
     from prunus.planning import plan
@@ -62,6 +63,8 @@ _HOME = {
     "HeldOutEstimate": "prunus.heldout",
     "estimate": "prunus.heldout",
     "KeptTokens": "prunus.kept",
+    "PrunedModel": "prunus.live.model",
+    "prune_model": "prunus.live.model",
     "PlannedTensor": "prunus.planned",
     "PrunePlan": "prunus.planned",
     "plan": "prunus.planning",
@@ -112,6 +115,7 @@ __all__ = [
     "ProtectedId",
     "PrunePlan",
     "PruneReport",
+    "PrunedModel",
     "Report",
     "RestoreReport",
     "Role",
@@ -134,6 +138,7 @@ __all__ = [
     "open_corpus",
     "plan",
     "prune",
+    "prune_model",
     "report",
     "restore",
     "scan",

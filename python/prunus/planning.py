@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,21 +13,21 @@ from prunus._engine import fingerprint
 from prunus.checkpoint.config import config_ids, plan_config_edits, read_config
 from prunus.checkpoint.guard import unclear_fields
 from prunus.checkpoint.index import Checkpoint
-from prunus.checkpoint.inventory import inventory
+from prunus.checkpoint.inventory import FileAction, inventory
 from prunus.checkpoint.ties import observe_ties
 from prunus.errors import ConfigError, TokenizerMismatchError, UsageError
 from prunus.keeping import ModelNeeds, keep_tokens_of
 from prunus.planned import PlannedTensor, PrunePlan
 from prunus.plugin.family import ProtectContext
 from prunus.plugin.manager import plugin_manager
-from prunus.plugin.matching import match_tensors
+from prunus.plugin.matching import MatchedTensor, match_tensors
 from prunus.plugin.serving import family_of
 from prunus.selection import KeepSet, select
 from prunus.tokenizer.document import TokenizerDocument
 from prunus.tokenizer.hfconfig import role_ids
 from prunus.tokenizer.prompts import prompt_texts
 from prunus.tokenizer.required import Reason
-from prunus.tokenizer.resolve import resolve_tokenizer
+from prunus.tokenizer.resolve import ResolvedTokenizer, resolve_tokenizer
 from prunus.tokenizer.sidecars import chat_template_texts
 from prunus.tokenizer.unseen import checked_quality
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from prunus.counts import TokenCounts
     from prunus.kept import KeptTokens
     from prunus.plugin.family import ModelFamily
-    from prunus.plugin.matching import MatchedTensor
 
 
 def plan(
@@ -76,13 +76,43 @@ def plan(
     if pad_to_multiple_of < 1:
         raise UsageError(f"pad_to_multiple_of must be at least 1, not {pad_to_multiple_of}")
     directory = Path(model_dir).resolve()
-    chosen = keep if isinstance(keep, KeepSet) else select(keep)
-    config = read_config(directory)
-    _model_type(config, directory)
+    _model_type(read_config(directory), directory)
     dropping = tuple(drop_files)
     files = inventory(directory, dropping)
     checkpoint = Checkpoint.open(directory, drop_files=dropping)
-    resolved = resolve_tokenizer(directory, tokenizer_from)
+    source = PlanSource(checkpoint, resolve_tokenizer(directory, tokenizer_from), files)
+    return plan_of(source, keep, pad_to_multiple_of)
+
+
+@dataclass(frozen=True)
+class PlanSource:
+    """What a plan is made of: a model directory, or a live model seen as one.
+
+    Attributes:
+        checkpoint: Its tensors by name, and the directory of its configs.
+        tokenizer: Its tokenizer.
+        files: What happens to every file of the directory.
+        seconds: Names of tensors that are another one under a second name, and are counted once.
+        ties: What the vocabulary tensors say about each other.
+    """
+
+    checkpoint: Checkpoint
+    tokenizer: ResolvedTokenizer
+    files: tuple[FileAction, ...]
+    seconds: frozenset[str] = frozenset()
+    ties: Callable[[Checkpoint, Iterable[MatchedTensor]], tuple[str, ...]] = observe_ties
+
+
+def plan_of(source: PlanSource, keep: KeepSet | TokenCounts, pad_to_multiple_of: int) -> PrunePlan:
+    """The plan of a source; see `plan`.
+
+    Raises:
+        PrunusError: What `plan` raises.
+    """
+    checkpoint, resolved = source.checkpoint, source.tokenizer
+    directory = checkpoint.directory
+    chosen = keep if isinstance(keep, KeepSet) else select(keep)
+    config = read_config(directory)
     document = TokenizerDocument.parse(resolved.json, file=str(directory / "tokenizer.json"))
     shapes = {name: t.shape for name, t in checkpoint.tensors.items()}
     family = family_of(config, shapes, max(document.tokens, default=-1) + 1)
@@ -104,14 +134,14 @@ def plan(
         exact=_is_exact(chosen, kept),
         kept=kept,
         tensors=tensors,
-        ties=observe_ties(checkpoint, matches),
+        ties=source.ties(checkpoint, matches),
         edits=edits,
-        files=files,
+        files=source.files,
         tokens_before=len(document.tokens),
         rows_before=rows,
         rows_after=rows_after,
-        parameters=_totals(checkpoint, tensors, _elements),
-        tensor_bytes=_totals(checkpoint, tensors, _bytes),
+        parameters=_totals(source, tensors, _elements),
+        tensor_bytes=_totals(source, tensors, _bytes),
         share_of_counted=_share(chosen, kept),
         tokenizer_from=resolved.origin,
         note=resolved.note,
@@ -176,13 +206,14 @@ def _bytes(tensor: TensorInfo) -> int:
 
 
 def _totals(
-    checkpoint: Checkpoint, planned: tuple[PlannedTensor, ...], size: Callable[[TensorInfo], int]
+    source: PlanSource, planned: tuple[PlannedTensor, ...], size: Callable[[TensorInfo], int]
 ) -> tuple[int, int]:
-    before = sum(size(tensor) for tensor in checkpoint.tensors.values())
+    tensors = {name: tensor for name, tensor in source.checkpoint.tensors.items() if name not in source.seconds}
+    before = sum(map(size, tensors.values()))
     saved = 0
-    for tensor in planned:
+    for tensor in (tensor for tensor in planned if tensor.name in tensors):
         rows, rows_after = tensor.shape[tensor.axis], tensor.new_shape[tensor.axis]
-        whole = size(checkpoint.tensors[tensor.name])
+        whole = size(tensors[tensor.name])
         saved += whole - (whole // rows * rows_after if rows else 0)
     return before, before - saved
 

@@ -160,7 +160,7 @@ def apply_config_edits(directory: str | Path, edits: Sequence[ConfigEdit], out: 
         document = parse_object(data, name, ConfigError)
         text = data.decode("utf-8")
         for edit in (edit for edit in edits if edit.file == name):
-            parts = _parts(edit.path)
+            parts = path_parts(edit.path)
             if _value(document, parts) != edit.before:
                 raise ConfigError(
                     f"{name}: {edit.path} is {_value(document, parts)!r}, not {edit.before!r} as planned",
@@ -175,7 +175,8 @@ def _joined(parts: Sequence[str]) -> str:
     return ".".join(part.replace("\\", "\\\\").replace(".", "\\.") for part in parts)
 
 
-def _parts(path: str) -> tuple[str, ...]:
+def path_parts(path: str) -> tuple[str, ...]:
+    r"""The names of a dotted path, in which a dot inside a name is written `\\.`."""
     parts = [""]
     characters = iter(path)
     for character in characters:
@@ -202,9 +203,9 @@ def _holder(document: Mapping[str, Any], parts: Sequence[str]) -> Mapping[str, A
 
 def _fields(directory: Path, family: ModelFamily) -> Iterator[_Field]:
     config = read_config(directory)
-    sizes = (*(_value(config, _parts(path)) for path in family.size_fields), *(n for _, n in family.size_defaults))
+    sizes = (*(_value(config, path_parts(path)) for path in family.size_fields), *(n for _, n in family.size_defaults))
     rows = next((size for size in sizes if size), None)
-    named = {_parts(field.path): field for field in family.id_fields}
+    named = {path_parts(field.path): field for field in family.id_fields}
     for name in CONFIG_FILES:
         if name != _CONFIG and not (directory / name).exists():
             continue
@@ -308,7 +309,7 @@ def _size_edits(config: Mapping[str, Any], family: ModelFamily, before: int, aft
     present = 0
     defaults = dict(family.size_defaults)
     for path in family.size_fields:
-        value = _value(config, _parts(path))
+        value = _value(config, path_parts(path))
         if value is None and (path not in defaults or not _unnamed(config, path)):
             continue
         present += 1
@@ -323,7 +324,7 @@ def _size_edits(config: Mapping[str, Any], family: ModelFamily, before: int, aft
             )
         yield ConfigEdit(_CONFIG, path, value, after, "size")
     if not present and family.size_fields:
-        held = [path for path in family.size_fields if _holder(config, _parts(path)) is not None]
+        held = [path for path in family.size_fields if _holder(config, path_parts(path)) is not None]
         if not held:
             raise ConfigError(f"{_CONFIG}: has none of the size fields {', '.join(family.size_fields)}")
         yield ConfigEdit(_CONFIG, held[0], None, after, "size")
@@ -331,8 +332,8 @@ def _size_edits(config: Mapping[str, Any], family: ModelFamily, before: int, aft
 
 def _unnamed(config: Mapping[str, Any], path: str) -> bool:
     """Whether the object that would have a field is there, and lacks it: its class has a default then."""
-    holder = _holder(config, _parts(path))
-    return holder is not None and _parts(path)[-1] not in holder
+    holder = _holder(config, path_parts(path))
+    return holder is not None and path_parts(path)[-1] not in holder
 
 
 def _assumed_size(path: str, default: int, before: int, after: int) -> ConfigEdit:
@@ -349,7 +350,7 @@ def _partial_edits(config: Mapping[str, Any], family: ModelFamily, remap: Renumb
     """Sizes of tensors with fewer rows: of their ids, those that stay."""
     defaults = dict(family.size_defaults)
     for path in family.partial_size_fields:
-        value = _value(config, _parts(path))
+        value = _value(config, path_parts(path))
         before = defaults.get(path) if value is None and _unnamed(config, path) else value
         if type(before) is not int:
             raise ConfigError(f"{_CONFIG}: {path} is {value!r}, which is no number of rows", field=path)

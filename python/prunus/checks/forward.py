@@ -31,10 +31,10 @@ def check_forward(pair: Pair, runtime: Runtime) -> Check:
         return looking.skipped(f"the model has {size / 1e9:.1f} GB of weights, more than {most / 1e9:.1f} GB")
     from prunus.checks.models import compare_models
 
-    return compare_models(pair, _rows(pair, runtime), looking)
+    return compare_models(pair, forward_rows(pair, runtime), looking)
 
 
-def _rows(pair: Pair, runtime: Runtime) -> list[list[int]]:
+def forward_rows(pair: Pair, runtime: Runtime) -> list[list[int]]:
     """Old ids of some texts, each of kept tokens only, and no longer than the model's positions."""
     positions = [pair.config.get(name) for name in POSITIONS]
     longest = min([LONGEST, *(number - 4 for number in positions if type(number) is int and number > 8)])

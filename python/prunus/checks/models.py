@@ -19,32 +19,17 @@ TOLERANCE = 2e-5
 DECODER_IDS = 16
 
 
-class _Loaded:
-    """A model and what transformers said when it loaded it."""
+class Running:
+    """A model that is asked what it computes; evaluation mode is the caller's business.
 
-    def __init__(self, directory: Path, architecture: str) -> None:
-        import torch
-        import transformers
+    Args:
+        model: A model of transformers.
+    """
 
-        kind = getattr(transformers, architecture, None) or transformers.AutoModel
-        dtype = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
-        options = {dtype: "auto", "local_files_only": True, "output_loading_info": True}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            model, info = kind.from_pretrained(str(directory), **options)
-        self.model = model.eval()
-        self.dtypes = {name: str(p.dtype) for name, p in model.named_parameters()}
-        self.said = {
-            key: sorted(map(str, info.get(key) or ())) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")
-        }
-        # The same computation in either half precision; one rounding of a logit would be a hundred times the tolerance.
-        if any(p.dtype in {torch.float16, torch.bfloat16} for p in model.parameters()):
-            self.model = model.float()
+    def __init__(self, model: Any) -> None:
+        self.model = model
         # Names of parameters that share their storage.
-        self.storages = _shared_storages(self.model)
-        # Weights lie in the mapped file, and the rounding of a product with one row depends on their alignment there.
-        for parameter in self.model.parameters():
-            parameter.data = parameter.data.clone()
+        self.storages = _shared_storages(model)
 
     def padding(self) -> dict[str, tuple[int, int | None]]:
         """Rows and padding row by name of each embedding."""
@@ -60,13 +45,41 @@ class _Loaded:
         import torch
 
         accepted = inspect.signature(self.model.forward).parameters
-        inputs: dict[str, Any] = {"input_ids": torch.tensor([ids])}
+        device = next(self.model.parameters()).device
+        inputs: dict[str, Any] = {"input_ids": torch.tensor([ids], device=device)}
         switches = {"output_hidden_states": True, "use_cache": False, "return_dict": True}
         inputs |= {name: value for name, value in switches.items() if name in accepted or "kwargs" in accepted}
         if "decoder_input_ids" in accepted:
-            inputs["decoder_input_ids"] = torch.tensor([ids[:DECODER_IDS]])
+            inputs["decoder_input_ids"] = torch.tensor([ids[:DECODER_IDS]], device=device)
         with torch.no_grad():
             return dict(_tensors(self.model(**inputs), ""))
+
+
+class _Loaded(Running):
+    """A model and what transformers said when it loaded it."""
+
+    def __init__(self, directory: Path, architecture: str) -> None:
+        import torch
+        import transformers
+
+        kind = getattr(transformers, architecture, None) or transformers.AutoModel
+        dtype = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
+        options = {dtype: "auto", "local_files_only": True, "output_loading_info": True}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model, info = kind.from_pretrained(str(directory), **options)
+        self.dtypes = {name: str(p.dtype) for name, p in model.named_parameters()}
+        self.said = {
+            key: sorted(map(str, info.get(key) or ())) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")
+        }
+        model = model.eval()
+        # The same computation in either half precision; one rounding of a logit would be a hundred times the tolerance.
+        if any(p.dtype in {torch.float16, torch.bfloat16} for p in model.parameters()):
+            model = model.float()
+        super().__init__(model)
+        # Weights lie in the mapped file, and the rounding of a product with one row depends on their alignment there.
+        for parameter in self.model.parameters():
+            parameter.data = parameter.data.clone()
 
 
 def _shared_storages(model: Any) -> frozenset[frozenset[str]]:
@@ -87,7 +100,7 @@ def compare_models(pair: Pair, rows: list[list[int]], looking: Looking) -> Check
     if not rows:
         return looking.skipped("no text consists of kept tokens only")
     architecture = str((pair.config.get("architectures") or ["AutoModel"])[0])
-    with _quietly():
+    with quietly():
         try:
             old = _Loaded(pair.model_dir, architecture)
             reference = [old.run(ids) for ids in rows]
@@ -103,15 +116,35 @@ def compare_models(pair: Pair, rows: list[list[int]], looking: Looking) -> Check
                 f"the source runs as {architecture}, the output does not: {type(error).__name__}: {error}"[:400]
             )
             return looking.done(architecture)
+    return compare_runs(pair, architecture, (reference, results), looking)
+
+
+def compare_runs(
+    pair: Pair,
+    architecture: str,
+    runs: tuple[list[dict[str, Any]], list[dict[str, Any]]],
+    looking: Looking,
+    tolerance: float = TOLERANCE,
+) -> Check:
+    """Compares what a model computed before and after, text by text.
+
+    Args:
+        pair: The pair.
+        architecture: Name of the class, for people.
+        runs: What `Running.run` gave before, and after.
+        looking: The check in progress.
+        tolerance: By how much logits may differ, as a share of the largest.
+    """
+    reference, results = runs
     worst = 0.0
     for one, other in zip(reference, results, strict=True):
-        worst = max(worst, _compare_outputs(pair, one, other, looking))
+        worst = max(worst, _compare_outputs(pair, one, other, looking, tolerance))
     compared = "logits bit-equal" if not worst else f"logits within {worst:.1e} of their largest"
     headless = not any(
         _is_vocabulary(pair, one[name], other.get(name)) for one, other in _both(reference, results) for name in one
     )
     said = "hidden states bit-equal" + ("" if headless else f", {compared}")
-    return looking.done(f"{architecture}, {len(rows)} texts: {said}")
+    return looking.done(f"{architecture}, {len(reference)} texts: {said}")
 
 
 def _both(one: list[Any], other: list[Any]) -> list[tuple[Any, Any]]:
@@ -144,7 +177,9 @@ def _share_missing(old: _Loaded, new: _Loaded) -> None:
                 theirs[name].copy_(mine[name])
 
 
-def _compare_outputs(pair: Pair, one: dict[str, Any], other: dict[str, Any], looking: Looking) -> float:
+def _compare_outputs(
+    pair: Pair, one: dict[str, Any], other: dict[str, Any], looking: Looking, tolerance: float
+) -> float:
     """Largest deviation of a logit, as a share of the largest logit."""
     worst = 0.0
     looking.expect(one.keys() == other.keys(), f"outputs {sorted(one.keys() ^ other.keys())[:4]} appeared or went")
@@ -153,11 +188,19 @@ def _compare_outputs(pair: Pair, one: dict[str, Any], other: dict[str, Any], loo
         if _is_vocabulary(pair, a, b):
             deviation = _deviation(pair, a, b)
             worst = max(worst, deviation)
-            looking.expect(deviation <= TOLERANCE, f"{name} differ by {deviation:.1e} of their largest")
+            looking.expect(deviation <= tolerance, f"{name} differ by {deviation:.1e} of their largest")
         else:
-            same = a.shape == b.shape and a.dtype == b.dtype and a.numpy().tobytes() == b.numpy().tobytes()
-            looking.expect(same, f"{name} is not bit-equal{_how_far(a, b)}")
+            looking.expect(_same_bits(a, b), f"{name} is not bit-equal{_how_far(a, b)}")
     return worst
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    import torch
+
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    one, other = (t.reshape(-1).contiguous().view(torch.uint8) for t in (a, b))
+    return bool(torch.equal(one, other))
 
 
 def _is_vocabulary(pair: Pair, a: Any, b: Any) -> bool:
@@ -197,7 +240,7 @@ def _tensors(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """No warnings and no progress bars of transformers inside; everything as it was afterwards."""
     import transformers
 

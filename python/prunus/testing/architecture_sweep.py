@@ -74,7 +74,7 @@ def sweep_class(model_type: str, class_name: str, facts: Facts) -> Outcome:
     with tempfile.TemporaryDirectory() as folder, one_thread():
         source, out = Path(folder, "model"), Path(folder, "out")
         try:
-            model = _build(model_type, class_name, facts, source)
+            model = build_class(model_type, class_name, facts, source)
         except Exception as error:  # noqa: BLE001 - whatever a class says of a config that does not fit it
             return say("not built", _short(error))
         return say(*_outcome(source, out, class_name, _runs(model)))
@@ -94,7 +94,18 @@ def _outcome(source: Path, out: Path, class_name: str, why_not_run: str) -> tupl
     return "rows" if why_not_run else "exact", ", ".join(tensors)
 
 
-def _build(model_type: str, class_name: str, facts: Facts, source: Path) -> Model:
+def build_class(model_type: str, class_name: str, facts: Facts, source: Path) -> Model:
+    """Writes a tiny checkpoint of one class with a tiny tokenizer, and returns the model.
+
+    Args:
+        model_type: A model type of transformers.
+        class_name: A class of it.
+        facts: What is shipped about the type.
+        source: The directory to write.
+
+    Raises:
+        Exception: Whatever the class raises for the last config that was tried.
+    """
     import torch
     import transformers
 

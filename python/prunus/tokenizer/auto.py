@@ -113,13 +113,13 @@ class AutoInquiry:
         """
         if self._child is None:
             with _quietly():
-                return tuple(_read(auto_worker.answer(request)) for request in self._requests)
+                return tuple(read_answer(auto_worker.answer(request)) for request in self._requests)
         try:
             status = self._child.wait()
             for file in (self._said, self._answered):
                 file.seek(0)
             try:
-                return tuple(map(_read, json.loads(self._answered.read())))
+                return tuple(map(read_answer, json.loads(self._answered.read())))
             except ValueError as error:
                 said = self._said.read().decode(errors="replace").strip()[-300:]
                 raise TokenizerError(
@@ -138,7 +138,8 @@ class AutoInquiry:
             self._answered.close()
 
 
-def _read(answer: dict[str, Any]) -> AutoAnswer:
+def read_answer(answer: dict[str, Any]) -> AutoAnswer:
+    """The answer of `auto_worker` as a value."""
     if "error" in answer:
         return AutoAnswer(error=(answer["error"][0], answer["error"][1]))
     answer["ids"] = tuple(map(tuple, answer["ids"]))

@@ -76,7 +76,12 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         tokenizer = load(request["directory"])
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a foreign class raises is the answer
         return {"error": [type(error).__name__, str(error)]}
-    found: dict[str, Any] = {"class_name": type(tokenizer).__name__, "transformers": transformers.__version__}
+    return told(tokenizer, request, transformers.__version__)
+
+
+def told(tokenizer: Any, request: dict[str, Any], version: str) -> dict[str, Any]:
+    """What a tokenizer of transformers that is loaded says to a request."""
+    found: dict[str, Any] = {"class_name": type(tokenizer).__name__, "transformers": version}
     found["ids"] = encoded(tokenizer, request["texts"])
     found["decoded"] = [tokenizer.decode(ids) for ids in found["ids"]]
     if request["pipeline"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from prunus.checkpoint.config import plan_config_edits
+from prunus.checkpoint.config import path_parts, plan_config_edits
 from prunus.checkpoint.schema import Shape, map_ids, shape_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prunus.remap import IdRemap
     from prunus.training.vocabulary import Vocabulary
 
-_FILES = {"config.json": "config", "generation_config.json": "generation_config"}
+CONFIGS = {"config.json": "config", "generation_config.json": "generation_config"}
 
 
 class LiveConfig:
@@ -38,12 +38,12 @@ class LiveConfig:
     def apply(self) -> None:
         """The values of the small model."""
         for holder, name, _, after in self._places:
-            _set(holder, name, after)
+            set_field(holder, name, after)
 
     def undo(self) -> None:
         """The values of the full model."""
         for holder, name, before, _ in self._places:
-            _set(holder, name, before)
+            set_field(holder, name, before)
 
 
 _Place = tuple[Any, str, Any, Any]
@@ -51,17 +51,22 @@ _Place = tuple[Any, str, Any, Any]
 
 def _config_places(model: Any, vocabulary: Vocabulary, remap: IdRemap) -> Iterator[_Place]:
     with tempfile.TemporaryDirectory(prefix="prunus-config-") as folder:
-        for file, attribute in _FILES.items():
+        for file, attribute in CONFIGS.items():
             config = getattr(model, attribute, None)
             if config is not None:
                 config.to_json_file(str(Path(folder) / file), use_diff=False)
         edits = plan_config_edits(folder, vocabulary.family, remap, vocabulary.rows, len(remap))
     for edit in edits:
-        *above, name = edit.path.split(".")
-        holder = getattr(model, _FILES[edit.file])
-        for part in above:
-            holder = holder[part] if isinstance(holder, dict) else getattr(holder, part)
-        yield holder, name, _get(holder, name), edit.after
+        holder, name = place_of(getattr(model, CONFIGS[edit.file]), edit.path)
+        yield holder, name, field_of(holder, name), edit.after
+
+
+def place_of(config: Any, path: str) -> tuple[Any, str]:
+    """The object, config or dict, that has the field at a dotted path, and the field's name."""
+    *above, name = path_parts(path)
+    for part in above:
+        config = config[part] if isinstance(config, dict) else getattr(config, part)
+    return config, name
 
 
 def _module_places(model: Any, rows: int, remap: IdRemap) -> Iterator[_Place]:
@@ -78,11 +83,13 @@ def _module_places(model: Any, rows: int, remap: IdRemap) -> Iterator[_Place]:
                 yield module, name, value, remap.new_of(value)
 
 
-def _get(holder: Any, name: str) -> Any:
+def field_of(holder: Any, name: str) -> Any:
+    """A field of a config or of a dict inside one; None where there is none."""
     return holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
 
 
-def _set(holder: Any, name: str, value: Any) -> None:
+def set_field(holder: Any, name: str, value: Any) -> None:
+    """Sets a field of a config or of a dict inside one."""
     if isinstance(holder, dict):
         holder[name] = value
     else:

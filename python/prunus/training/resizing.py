@@ -21,18 +21,18 @@ def resize(stack: ExitStack, module: Any, kept: Any, rows: int | None = None) ->
 
     Args:
         stack: Undoes it.
-        module: An embedding, or with `rows` also a linear layer.
+        module: An embedding, or with `rows` also a linear layer; its weight is small already.
         kept: Kept ids `(kept,)`, int64.
         rows: Rows of the full vocabulary: features of a linear layer that are as many become fewer.
     """
     if isinstance(module, nn.Embedding):
         place = (kept == module.padding_idx).nonzero() if module.padding_idx is not None else kept[:0]
-        _set(stack, module, "num_embeddings", len(kept))
+        _set(stack, module, "num_embeddings", module.weight.shape[0])
         _set(stack, module, "padding_idx", int(place[0]) if len(place) else None)
     elif isinstance(module, nn.Linear):
-        for name in ("in_features", "out_features"):
+        for name, size in zip(("out_features", "in_features"), module.weight.shape, strict=True):
             if getattr(module, name) == rows:
-                _set(stack, module, name, len(kept))
+                _set(stack, module, name, size)
 
 
 def _set(stack: ExitStack, module: Any, name: str, value: Any) -> None:

@@ -65,7 +65,7 @@ class Table:
         data = self.tensor.data.movedim(self.axis, 0)
         self.rest = spill(data, self.rest_ids, directory)
         self.kept = kept
-        self._replace(self.pick(self.tensor.data), grad)
+        swap(self.tensor, self.pick(self.tensor.data), grad)
 
     def restore(self) -> None:
         """Puts the full tensor back, the rows of now in their places; a gradient becomes full-size, zero elsewhere."""
@@ -75,7 +75,7 @@ class Table:
             grad = self.scatter(grad, None)
         elif grad is not None:
             grad = None
-        self._replace(full, grad)
+        swap(self.tensor, full, grad)
         self.rest = None
 
     def full(self, device: Any = "cpu") -> Any:
@@ -114,12 +114,19 @@ class Table:
             )
         return grad.index_select(self.axis, kept.to(grad.device))
 
-    def _replace(self, data: Any, grad: Any) -> None:
-        tensor = self.tensor
-        tensor.grad = None
-        if tensor.requires_grad:
-            # A graph that is still alive holds a gradient accumulator of the old shape; another dtype resets it.
-            other = torch.float32 if data.dtype != torch.float32 else torch.float64
-            tensor.data = torch.empty(0, dtype=other, device=data.device)
-        tensor.data = data
-        tensor.grad = grad
+
+def swap(tensor: Any, data: Any, grad: Any) -> None:
+    """Puts other storage under a parameter or buffer; modules, ties and optimizers keep their reference to it.
+
+    Args:
+        tensor: The parameter or buffer.
+        data: Its values from now on, of any shape.
+        grad: Its gradient from now on, or None.
+    """
+    tensor.grad = None
+    if tensor.requires_grad:
+        # A graph that is still alive holds a gradient accumulator of the old shape; another dtype resets it.
+        other = torch.float32 if data.dtype != torch.float32 else torch.float64
+        tensor.data = torch.empty(0, dtype=other, device=data.device)
+    tensor.data = data
+    tensor.grad = grad
