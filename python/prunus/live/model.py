@@ -101,7 +101,7 @@ def prune_model(
 
     Example:
         >>> import prunus
-        >>> keep = prunus.select(prunus.scan(texts, tokenizer))  # doctest: +SKIP
+        >>> keep = prunus.select(prunus.scan(texts, tokenizer=tokenizer))  # doctest: +SKIP
         >>> small = prunus.prune_model(model, tokenizer, keep)  # doctest: +SKIP
         >>> small.model(**small.tokenizer("Hello", return_tensors="pt"))  # doctest: +SKIP
     """
