@@ -48,9 +48,11 @@ def spill(table: Any, ids: Any, directory: str | os.PathLike[str] | None = None)
     count = len(ids) * table[:1].numel()
     if not count:
         return torch.empty(shape, dtype=table.dtype)
-    handle, name = tempfile.mkstemp(prefix="prunus-rows-", dir=directory)
+    size = count * table.element_size()
+    with writing(Path(directory or tempfile.gettempdir()), size):
+        handle, name = tempfile.mkstemp(prefix="prunus-rows-", dir=directory)
     try:
-        with writing(Path(name), count * table.element_size()), os.fdopen(handle, "wb") as file:
+        with writing(Path(name), size), os.fdopen(handle, "wb") as file:
             for part in blocks(len(ids), table[:1].numel()):
                 rows = table.index_select(0, ids[part].to(table.device)).to("cpu").contiguous()
                 file.write(memoryview(rows.view(-1).view(torch.uint8).numpy()))
