@@ -172,19 +172,7 @@ def _table(model: Any, weight: Any) -> InputTable:
                 lookups.append(module)
             else:
                 others.append(module_name)
-    _refuse_trainable_tokens(model, lookups)
     return InputTable(weight, first, tuple(lookups), tuple(others))
-
-
-def _refuse_trainable_tokens(model: Any, lookups: list[Any]) -> None:
-    """PEFT's trainable tokens read the table without calling the module, so ids could not be renumbered."""
-    inner = {id(module) for module in lookups}
-    for name, module in model.named_modules():
-        if type(module).__name__ == "TrainableTokensLayer" and any(id(m) in inner for m in module.modules()):
-            raise LiveModelError(
-                f"{name} is a TrainableTokensLayer of peft, which reads the whole table by itself",
-                hint="Leave the full table in place: with trainable tokens it is frozen and has no optimizer state.",
-            )
 
 
 def _refuse_aliases(model: Any, tables: tuple[InputTable, ...]) -> None:

@@ -12,6 +12,7 @@ from prunus.kept import KeptTokens
 from prunus.planned import PrunePlan
 from prunus.remap import IdRemap
 from prunus.selection import KeepSet
+from prunus.training.adapters import trained_ids
 from prunus.training.used import UsedIds, used_ids
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _same_tokenizer(fingerprint: str, tokenizer: Any) -> None:
 
 
 def _needed(model: Any, tokenizer: Any, rows: int) -> NDArray[np.int64]:
-    found = set(tokenizer.all_special_ids) if tokenizer is not None else set()
+    found = trained_ids(model) | set(tokenizer.all_special_ids if tokenizer is not None else ())
     for config in _configs(model):
         found |= set(_ids_of(config))
     return np.array(sorted(i for i in found if 0 <= i < rows), dtype=np.int64)

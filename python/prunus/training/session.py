@@ -11,6 +11,7 @@ import torch
 
 from prunus.errors import UsageError
 from prunus.remap import IdRemap
+from prunus.training.adapters import entered_at, renumber_tokens
 from prunus.training.discovery import input_tables, refuse_tied
 from prunus.training.entry import Entry
 from prunus.training.keepset import rows_to_keep
@@ -88,9 +89,11 @@ class FineTuning:
         for table, shrunk in zip(found, tables, strict=True):
             renumbering = self._renumbering(shrunk)
             for module in table.lookups:
-                handle = module.register_forward_pre_hook(lookup_hook(renumbering), with_kwargs=True, prepend=True)
+                place = entered_at(self.model, module)
+                handle = place.register_forward_pre_hook(lookup_hook(renumbering), with_kwargs=True, prepend=True)
                 stack.callback(handle.remove)
                 resize(stack, module, kept)
+                renumber_tokens(stack, place, kept)
         return kept
 
     def _begin_both(self, stack: ExitStack) -> Any:
