@@ -14,6 +14,7 @@ import json
 import resource
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +37,22 @@ def plan_of(units: int) -> UnitPlan:
     return UnitPlan(SCAN, 1 << 27, files, made)
 
 
-def counts_of(plan: UnitPlan, unit: int, ids: int) -> TokenCounts:
-    chance = np.random.default_rng(unit)
+@cache
+def columns(number: int, ids: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    chance = np.random.default_rng(number)
     seen = np.sort(chance.choice(SIZE, ids, replace=False))
     counts = chance.zipf(1.3, ids).astype(np.uint64) % np.uint64(1 << 40) + np.uint64(1)
+    return seen, counts, tuple(f"token{i}" for i in seen.tolist())
+
+
+def counts_of(plan: UnitPlan, unit: int, ids: int) -> TokenCounts:
+    seen, counts, tokens = columns(unit % 50, ids)
     info = ScanInfo(
         fingerprint=SCAN["fingerprint"], size=SIZE, rows=1, nulls=0, text_bytes=1, tokens=int(counts.sum()),
         options={}, oracle="none", path="none", path_reason="synthetic", fallback_rows=0, version="0",
         sources=({"path": plan.files[plan.units[unit].file].path},), part=plan.part([unit]),
     )  # fmt: skip
-    return TokenCounts(seen, counts, (f"token{i}" for i in seen.tolist()), info)
+    return TokenCounts(seen, counts, tokens, info)
 
 
 def timed(record: dict[str, object], name: str, start: float) -> None:
@@ -78,14 +85,15 @@ def merging(results: int, ids: int, record: dict[str, object]) -> None:
         start = time.perf_counter()
         done = WorkDirectory(work.path).done()
         timed(record, "results_listed", start)
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         merged = WorkDirectory(work.path).merged()
-        seconds = time.perf_counter() - start
+        seconds, busy = time.perf_counter() - start, time.process_time() - processor
     assert merged.info.part is None
     assert len(done) == merged.info.rows == results
     record |= {
         "results": results, "ids_a_result": ids, "bytes_a_result": round(sum(sizes) / len(sizes)),
         "results_merged_a_second": round(results / seconds),
+        "results_merged_a_processor_second": round(results / busy),
     }  # fmt: skip
 
 

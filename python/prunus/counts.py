@@ -123,7 +123,11 @@ class TokenCounts:
         object.__setattr__(self, "counts", _frozen(counts, np.uint64))
         object.__setattr__(self, "tokens", tuple(tokens))
         object.__setattr__(self, "info", info)
-        _check(self)
+        if not len(self.ids) == len(self.counts) == len(self.tokens):
+            raise CorpusError(
+                f"{len(self.ids)} ids, {len(self.counts)} counts and {len(self.tokens)} tokens do not align"
+            )
+        check_rows(self.ids, self.counts, info)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -219,17 +223,26 @@ class TokenCounts:
         Raises:
             CorpusError: The table has other columns, no metadata, or rows that do not fit together.
         """
-        metadata = (table.schema.metadata or {}).get(b"prunus")
-        columns = [f"{name} {kind}" for name, kind in zip(table.schema.names, table.schema.types, strict=True)]
-        if metadata is None or columns != ["id uint32", "token string", "count uint64"]:
-            raise CorpusError(
-                f"not counts of Prunus: columns {', '.join(columns)}, {'no' if metadata is None else 'with'} metadata",
-                hint="Counts are written by `prunus scan -o counts.parquet` or TokenCounts.save.",
-            )
+        cls.check_schema(table.schema)
         if any(column.null_count for column in table.columns):
             raise CorpusError("the counts hold nulls: the file is damaged")
-        info = ScanInfo.from_json(metadata)
+        info = ScanInfo.from_json(table.schema.metadata[b"prunus"])
         return cls(table["id"].to_numpy(), table["count"].to_numpy(), table["token"].to_pylist(), info)
+
+    @staticmethod
+    def check_schema(schema: pa.Schema) -> None:
+        """Refuse a table that does not hold counts.
+
+        Raises:
+            CorpusError: It has other columns, or no metadata.
+        """
+        marked = b"prunus" in (schema.metadata or {})
+        columns = [f"{name} {kind}" for name, kind in zip(schema.names, schema.types, strict=True)]
+        if not marked or columns != ["id uint32", "token string", "count uint64"]:
+            raise CorpusError(
+                f"not counts of Prunus: columns {', '.join(columns)}, {'with' if marked else 'no'} metadata",
+                hint="Counts are written by `prunus scan -o counts.parquet` or TokenCounts.save.",
+            )
 
     def to_numpy(self) -> NDArray[np.uint64]:
         """The full histogram `(tokenizer size,)`: the count of each id, zero where unseen."""
@@ -286,21 +299,25 @@ def _frozen(values: ArrayLike, dtype: type[np.unsignedinteger[Any]]) -> NDArray[
 
 def _total(counts: NDArray[np.uint64]) -> int:
     """Sum as a Python integer: a `uint64` sum would wrap."""
+    if not len(counts) or int(counts.max()) < _U64 // len(counts):
+        return int(counts.sum())
     low = int(np.sum(counts & np.uint64(0xFFFFFFFF)))
     return (int(np.sum(counts >> np.uint64(32))) << 32) + low
 
 
-def _check(counts: TokenCounts) -> None:
-    ids, info = counts.ids, counts.info
-    if not len(ids) == len(counts.counts) == len(counts.tokens):
-        raise CorpusError(f"{len(ids)} ids, {len(counts.counts)} counts and {len(counts.tokens)} tokens do not align")
+def check_rows(ids: NDArray[np.uint32], counts: NDArray[np.uint64], info: ScanInfo) -> None:
+    """Refuse ids and counts that do not fit each other or what is said of them.
+
+    Raises:
+        CorpusError: They do not.
+    """
     if not bool(np.all(ids[1:] > ids[:-1])):
         raise CorpusError("the ids of the counts are not strictly ascending")
     if len(ids) and int(ids[-1]) >= info.size:
         raise CorpusError(f"id {int(ids[-1])} is not below the tokenizer's size {info.size}")
-    if not bool(np.all(counts.counts)):
-        raise CorpusError(f"id {int(ids[np.argmin(counts.counts)])} has a count of zero")
+    if not bool(np.all(counts)):
+        raise CorpusError(f"id {int(ids[np.argmin(counts)])} has a count of zero")
     if info.part is not None and len(info.part.files) != len(info.sources):
         raise CorpusError(f"a part that names {len(info.part.files)} of its {len(info.sources)} sources")
-    if _total(counts.counts) != info.tokens:
-        raise CorpusError(f"the counts sum to {_total(counts.counts):,}, their metadata says {info.tokens:,} tokens")
+    if _total(counts) != info.tokens:
+        raise CorpusError(f"the counts sum to {_total(counts):,}, their metadata says {info.tokens:,} tokens")

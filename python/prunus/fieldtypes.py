@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,11 +25,15 @@ def checked(kind: type[Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
         Traceback (most recent call last):
         TypeError: x is '1', not int
     """
-    for field in fields(kind):
-        fits = _FITS.get(str(field.type))
-        if fits is not None and field.name in values and not fits(values[field.name]):
-            raise TypeError(f"{field.name} is {values[field.name]!r}, not {field.type}")
+    for name, type_, fits in _fields(kind):  # type: ignore[arg-type]  # a class is hashable
+        if name in values and not fits(values[name]):
+            raise TypeError(f"{name} is {values[name]!r}, not {type_}")
     return values
+
+
+@cache
+def _fields(kind: type[Any]) -> tuple[tuple[str, str, Callable[[object], bool]], ...]:
+    return tuple((f.name, str(f.type), _FITS[str(f.type)]) for f in fields(kind) if str(f.type) in _FITS)
 
 
 def _is_int(value: object) -> bool:

@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunus.counts import TokenCounts
+from prunus.ahead import read_ahead
 from prunus.errors import UsageError
+from prunus.storedcounts import StoredCounts
 from prunus.summing import summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from prunus.counts import TokenCounts
 
 
 def merge_files(paths: Iterable[str | os.PathLike[str]]) -> TokenCounts:
@@ -28,11 +31,9 @@ def merge_files(paths: Iterable[str | os.PathLike[str]]) -> TokenCounts:
     return summed(_each_once(paths))
 
 
-def _each_once(paths: Iterable[str | os.PathLike[str]]) -> Iterator[TokenCounts]:
+def _each_once(paths: Iterable[str | os.PathLike[str]]) -> Iterator[TokenCounts | StoredCounts]:
     seen: dict[object, str] = {}
-    for named in paths:
-        path = os.fspath(named)
-        counts = _read(path)
+    for path, counts in read_ahead((os.fspath(path) for path in paths), _read):
         for mark in (os.path.realpath(path), _mark(counts)):
             if mark in seen:
                 raise UsageError(
@@ -42,13 +43,15 @@ def _each_once(paths: Iterable[str | os.PathLike[str]]) -> Iterator[TokenCounts]
         yield counts
 
 
-def _read(path: str) -> TokenCounts:
+def _read(path: str) -> TokenCounts | StoredCounts:
     if not Path(path).is_dir():
-        return TokenCounts.load(path)
+        return StoredCounts(path)
     from prunus.units import WorkDirectory
 
     return WorkDirectory(path).merged()
 
 
-def _mark(counts: TokenCounts) -> object:
-    return hash(counts), counts.info.to_json() if counts.info.tokens else object()
+def _mark(counts: TokenCounts | StoredCounts) -> object:
+    if not counts.info.tokens:
+        return object()
+    return hash((counts.ids.tobytes(), counts.counts.tobytes())), counts.info.to_json()

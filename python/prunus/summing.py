@@ -10,6 +10,7 @@ import numpy as np
 
 from prunus.counts import ScanInfo, TokenCounts
 from prunus.errors import TokenizerMismatchError, UsageError
+from prunus.knowntokens import KnownTokens
 from prunus.parts import Part, joined
 
 if TYPE_CHECKING:
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_MOST = np.uint64(2**64 - 1)
+    from prunus.storedcounts import StoredCounts
+
 # Reasons hold semicolons of their own, but no bars.
 _SEPARATOR = " | "
+_PARTS_KEPT = 1000
 _ADDED = ("rows", "nulls", "text_bytes", "tokens", "fallback_rows", "invalid_rows")
 _JOINED = ("path", "path_reason", "version")
 
@@ -38,18 +41,18 @@ class CountsSum:
     """
 
     def __init__(self) -> None:
-        self._first: TokenCounts | None = None
+        self._first: TokenCounts | StoredCounts | None = None
         self._number = 0
         self._histogram: NDArray[np.uint64] = np.zeros(0, np.uint64)
-        self._tokens: NDArray[np.object_] = np.zeros(0, object)
+        self._known = KnownTokens(0)
         self._added = dict.fromkeys(_ADDED, 0)
         self._joined: dict[str, set[str]] = {name: set() for name in _JOINED}
         self._parts: list[Part | None] = []
         self._sources: list[Mapping[str, Any]] = []
         self._files: dict[int, Mapping[str, Any]] = {}
 
-    def add(self, counts: TokenCounts) -> None:
-        """Add one more.
+    def add(self, counts: TokenCounts | StoredCounts) -> None:
+        """Add one more; the tokens of stored counts are read only if an id is new or their mark differs.
 
         Raises:
             TokenizerMismatchError: It was counted with another tokenizer or by another oracle.
@@ -58,25 +61,20 @@ class CountsSum:
         if self._first is None:
             self._first = counts
             self._histogram = np.zeros(counts.info.size, np.uint64)
-            self._tokens = np.full(counts.info.size, None, object)
+            self._known = KnownTokens(counts.info.size)
         check_same(self._first.info, counts.info)
         self._add_histogram(counts)
         self._add_info(counts.info)
 
-    def _add_histogram(self, counts: TokenCounts) -> None:
-        ids = counts.ids
-        if bool(np.any(counts.counts > _MOST - self._histogram[ids])):
+    def _add_histogram(self, counts: TokenCounts | StoredCounts) -> None:
+        ids = counts.ids.astype(np.intp)  # what numpy would do for each of the accesses
+        before = self._histogram.take(ids)
+        after = before + counts.counts
+        if bool((after < before).any()):
             raise UsageError("the sum of two counts does not fit an unsigned 64-bit integer")
-        tokens = np.array(counts.tokens, object)
-        known = self._tokens[ids]
-        differing = (known != tokens) & (self._histogram[ids] > 0)
-        if differing.any():
-            at = int(np.argmax(differing))
-            raise TokenizerMismatchError(
-                f"id {ids[at]} is {known[at]!r} in one of the counts and {tokens[at]!r} in the other", id=int(ids[at])
-            )
-        self._tokens[ids] = tokens
-        self._histogram[ids] += counts.counts
+        if isinstance(counts, TokenCounts) or not counts.agrees(self._known, ids):
+            self._known.learn(ids, counts.tokens)
+        self._histogram[ids] = after
 
     def _add_info(self, info: ScanInfo) -> None:
         for name in _ADDED:
@@ -85,6 +83,8 @@ class CountsSum:
             self._joined[name].update(getattr(info, name).split(_SEPARATOR))
         self._number += 1
         self._parts.append(info.part)
+        if len(self._parts) > max(_PARTS_KEPT, 2 * len(self._files)):
+            self._parts = [joined(self._parts)]
         if info.part is None:
             self._sources.extend(info.sources)
         else:
@@ -100,14 +100,14 @@ class CountsSum:
             raise UsageError("nothing to merge", hint="Name at least one counts.parquet.")
         part = joined(self._parts)
         if part is None and self._number == 1:
-            return self._first
+            return self._first if isinstance(self._first, TokenCounts) else self._first.whole()
         changes: dict[str, Any] = {name: _SEPARATOR.join(sorted(values)) for name, values in self._joined.items()}
         changes |= self._added
         changes["sources"] = self._merged_sources(part)
         changes["part"] = None if part is None or part.complete else part
         info = replace(self._first.info, **changes)
         ids = np.flatnonzero(self._histogram)
-        return TokenCounts(ids, self._histogram[ids], self._tokens[ids].tolist(), info)
+        return TokenCounts(ids, self._histogram[ids], self._known.tokens(ids), info)
 
     def _merged_sources(self, part: Part | None) -> tuple[Mapping[str, Any], ...]:
         if part is not None:
@@ -115,7 +115,7 @@ class CountsSum:
         return tuple(sorted(self._sources, key=lambda source: json.dumps(source, sort_keys=True)))
 
 
-def summed(counts: Iterable[TokenCounts]) -> TokenCounts:
+def summed(counts: Iterable[TokenCounts | StoredCounts]) -> TokenCounts:
     """The sum of an iterable that is consumed one by one; raises as `CountsSum` does."""
     total = CountsSum()
     for one in counts:

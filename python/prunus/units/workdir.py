@@ -9,14 +9,19 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunus.counts import TokenCounts
+from prunus.ahead import read_ahead
+from prunus.countsfile import save_result
 from prunus.errors import CorpusError, OutputError
+from prunus.knowntokens import KnownTokens
+from prunus.storedcounts import StoredCounts
 from prunus.summing import summed
 from prunus.units.differences import check_same_scan
 from prunus.units.plan import UnitPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from prunus.counts import TokenCounts
 
 PLAN = "plan.json"
 _RESULTS = "units"
@@ -40,6 +45,7 @@ class WorkDirectory:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._plan: UnitPlan | None = None
+        self._known: KnownTokens | None = None
 
     @property
     def plan(self) -> UnitPlan:
@@ -118,7 +124,7 @@ class WorkDirectory:
     def file_of(self, unit: int) -> Path:
         """Where the result of a unit lies, or will."""
         mark = hashlib.sha256(f"{self.plan.fingerprint} {unit}".encode()).hexdigest()[:16]
-        return self.path / _RESULTS / f"{unit // _A_FOLDER:04}" / f"{unit:07}-{mark}.parquet"
+        return self.path / f"{_RESULTS}/{unit // _A_FOLDER:04}/{unit:07}-{mark}.parquet"
 
     def done(self) -> set[int]:
         """The units whose results are there.
@@ -149,7 +155,9 @@ class WorkDirectory:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{file.parent}: cannot be created: {error.strerror}", file=str(file.parent)) from error
-        counts.save(file)
+        if self._known is None:
+            self._known = KnownTokens(counts.info.size)
+        save_result(counts, file, self._known)
 
     def load(self, unit: int) -> TokenCounts:
         """The result of a unit.
@@ -157,9 +165,12 @@ class WorkDirectory:
         Raises:
             CorpusError: It is absent, damaged, or the result of something else.
         """
+        return self._stored(unit).whole()
+
+    def _stored(self, unit: int) -> StoredCounts:
         file = self.file_of(unit)
         try:
-            counts = TokenCounts.load(file)
+            counts = StoredCounts(file)
         except CorpusError as error:
             hint = "Delete it and scan again with --resume."
             raise CorpusError(error.message, hint=hint, file=str(file)) from error
@@ -194,9 +205,9 @@ class WorkDirectory:
     def sum_of(self, units: Iterable[int], progress: Callable[[int], None] | None = None) -> TokenCounts:
         """The sum of some units; raises as `load` does."""
 
-        def each() -> Iterable[TokenCounts]:
-            for number, unit in enumerate(units, 1):
-                yield self.load(unit)
+        def each() -> Iterable[StoredCounts]:
+            for number, (_, counts) in enumerate(read_ahead(units, self._stored), 1):
+                yield counts
                 if progress is not None:
                     progress(number)
 
