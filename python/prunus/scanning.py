@@ -14,6 +14,8 @@ from prunus.truncation import check_room, truncating
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from prunus._engine import Engine, RawCounts, Scan
     from prunus.corpus import Corpus
     from prunus.corpus.files import FileCorpus
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from prunus.tokenizer.resolve import ResolvedTokenizer
     from prunus.truncation import TruncateSide, TruncateStrategy
 
-_TALLIES = ("rows", "nulls", "text_bytes", "tokens", "fallback_rows", "invalid_rows")
+TALLIES = ("rows", "nulls", "text_bytes", "tokens", "fallback_rows", "invalid_rows")
 
 InvalidUtf8 = Literal["error", "replace", "skip"]
 
@@ -177,13 +179,16 @@ class Scanner:
             )
         if unit_bytes is not None:
             raise UsageError("a size of units was given, but nothing asks for units", hint="Give resume or shard.")
+        return self.counts_of(self.raw(corpus, pair=pair, progress=progress), corpus, pair=pair)
+
+    def raw(self, corpus: Corpus, *, pair: bool = False, progress: Progress | None = None) -> RawCounts:
+        """What a corpus counts, before it is a value, and also where that is nothing; raises as `scan` does."""
         running = self.start(corpus, pair=pair)
         try:
-            raw = _feed(running, corpus, progress)
+            return _feed(running, corpus, progress)
         except BaseException:
             running.cancel()
             raise
-        return self.counts_of(raw, corpus, pair=pair)
 
     def start(self, corpus: Corpus, *, pair: bool = False, memory: int | None = None) -> Scan:
         """Worker threads that count what is pushed to them; `counts_of` makes a value of what they give.
@@ -221,23 +226,38 @@ class Scanner:
         Raises:
             CorpusError: There was nothing to count.
         """
+        if corpus.part is None:
+            refuse_nothing(raw, corpus.columns, corpus.sources)
+        ids, counts = np.frombuffer(raw.ids, "<u4"), np.frombuffer(raw.counts, "<u8")
+        tallies = {name: getattr(raw, name) for name in TALLIES}
+        return self.labelled(ids, counts, tallies, corpus.sources, corpus.part, pair=pair)
+
+    def labelled(
+        self,
+        ids: NDArray[Any],
+        counts: NDArray[Any],
+        tallies: Mapping[str, int],
+        sources: tuple[Mapping[str, Any], ...],
+        part: Part | None = None,
+        *,
+        pair: bool,
+    ) -> TokenCounts:
+        """Ids and counts with their tokens and with what is known of how they were counted."""
         from prunus.counts import TokenCounts
 
-        if corpus.part is None:
-            refuse_nothing(raw, corpus)
-        ids = np.frombuffer(raw.ids, "<u4")
+        return TokenCounts(ids, counts, self.tokens_of(ids), self._info(tallies, sources, part, pair=pair))
+
+    def tokens_of(self, ids: NDArray[Any]) -> list[str]:
+        """The tokens of ids; an id that the tokenizer has no token for has an empty one."""
         if self._tokens is None:
             self._tokens = dict(self._engine.vocabulary())
-        tokens = [self._tokens.get(id_, "") for id_ in ids.tolist()]
-        tallies = {name: getattr(raw, name) for name in _TALLIES}
-        info = self._info(tallies, corpus.sources, corpus.part, pair=pair)
-        return TokenCounts(ids, np.frombuffer(raw.counts, "<u8"), tokens, info)
+        return [self._tokens.get(id_, "") for id_ in ids.tolist()]
 
     def nothing(self, part: Part, *, pair: bool) -> TokenCounts:
         """The counts of no unit of a planned scan: what a shard has to say for which there is no work."""
         from prunus.counts import TokenCounts
 
-        return TokenCounts([], [], (), self._info(dict.fromkeys(_TALLIES, 0), (), part, pair=pair))
+        return TokenCounts([], [], (), self._info(dict.fromkeys(TALLIES, 0), (), part, pair=pair))
 
     def _info(
         self, tallies: Mapping[str, int], sources: tuple[Mapping[str, Any], ...], part: Part | None, *, pair: bool
@@ -331,7 +351,7 @@ def tell(progress: Progress, corpus: Corpus, rows: int, text_bytes: int) -> None
     progress.update(rows=rows, text_bytes=text_bytes, bytes_read=corpus.bytes_read(), total_bytes=corpus.total_bytes)
 
 
-def refuse_nothing(raw: RawCounts | ScanInfo, corpus: Corpus) -> None:
+def refuse_nothing(raw: RawCounts | ScanInfo, columns: Sequence[str], sources: Sequence[Mapping[str, Any]]) -> None:
     """A scan that counted nothing would let everything be pruned away.
 
     Raises:
@@ -339,7 +359,7 @@ def refuse_nothing(raw: RawCounts | ScanInfo, corpus: Corpus) -> None:
     """
     if raw.tokens:
         return
-    names = [str(source.get("path") or source.get("object")) for source in corpus.sources]
+    names = [str(source.get("path") or source.get("object")) for source in sources]
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     if raw.rows == 0 and raw.nulls:
         what = f"all {raw.nulls:,} values are null"
@@ -349,7 +369,7 @@ def refuse_nothing(raw: RawCounts | ScanInfo, corpus: Corpus) -> None:
         what = "there are no rows"
     else:
         what = f"all {raw.rows:,} texts are empty"
-    column = ", ".join(map(repr, corpus.columns))
+    column = ", ".join(map(repr, columns))
     raise CorpusError(f"{shown}: {what} in {column}: nothing to count", hint="Is this the right corpus and column?")
 
 

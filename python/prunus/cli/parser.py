@@ -101,6 +101,8 @@ def _units(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--resume", metavar="DIR", help="keep the result of each unit in DIR; go on where it stopped")
     group.add_argument("--shard", type=shard, metavar="I/N", help="only the I-th of N shares, from 1; merge them after")
     group.add_argument("--unit-size", type=size, metavar="SIZE", help="text a unit, about (default: 128MB)")
+    group.add_argument("--engine", choices=["local", "ray"], default="local", help="who scans (default: this process)")
+    group.add_argument("--address", metavar="A", help="cluster of --engine ray, as ray.init takes it; auto finds one")
 
 
 def _merge(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ def run(parsed: argparse.Namespace) -> int:
         return _many(parsed)
     if parsed.out:
         check_parent(parsed.out)
-    counts = scanned(parsed, parsed.corpus, parsed.tokenizer[0], **_options(parsed))
+    counts = _counted(parsed)
     if parsed.out:
         counts.save(parsed.out)
     if parsed.json:
@@ -30,6 +30,32 @@ def run(parsed: argparse.Namespace) -> int:
     if not parsed.out and not parsed.json:
         say(parsed, "the counts were not saved; give -o FILE to keep them")
     return 0
+
+
+def _counted(parsed: argparse.Namespace) -> TokenCounts:
+    if parsed.engine == "local":
+        if parsed.address:
+            raise UsageError("--address names a cluster, but nothing asks for one", hint="Add --engine ray.")
+        return scanned(parsed, parsed.corpus, parsed.tokenizer[0], **_options(parsed))
+    if parsed.shard:
+        raise UsageError("--shard shares work between machines, as --engine does", hint="Leave one of them out.")
+    from prunus.engine import ray
+    from prunus.progress import ProgressLine
+
+    with ProgressLine(quiet=parsed.quiet) as progress:
+        return ray.scan(
+            scan_corpus(parsed, parsed.corpus),
+            parsed.tokenizer[0],
+            pair=bool(parsed.pair),
+            address=parsed.address,
+            threads=parsed.threads or 1,
+            unit_bytes=parsed.unit_size,
+            resume=parsed.resume,
+            progress=progress,
+            tokenizer_from=parsed.tokenizer_from,
+            invalid_utf8=parsed.invalid_utf8,
+            **_options(parsed),
+        )
 
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
@@ -52,8 +78,8 @@ def _many(parsed: argparse.Namespace) -> int:
 
     if not parsed.out:
         raise UsageError("several tokenizers give several results", hint="Name a directory for them with -o.")
-    if parsed.resume or parsed.shard:
-        raise UsageError("--resume and --shard take one tokenizer", hint="Scan in units once for each.")
+    if parsed.resume or parsed.shard or parsed.engine != "local":
+        raise UsageError("--resume, --shard and --engine take one tokenizer", hint="Scan in units once for each.")
     with Staging(parsed.out, parsed.tokenizer[0]) as staging:
         with ProgressLine(quiet=parsed.quiet) as progress:
             results = scan_many(

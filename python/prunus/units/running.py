@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from prunus.corpus.files import FileCorpus
 from prunus.corpus.spans import Span
 from prunus.corpus.streams import open_file
 from prunus.corpus.stretch import StretchCorpus
+from prunus.counts import TokenCounts
 from prunus.errors import CorpusError, TokenizerError, UsageError
-from prunus.scanning import refuse_nothing
+from prunus.scanning import Progress, Scanner, refuse_nothing
 from prunus.summing import summed
+from prunus.units.plan import UnitPlan
 from prunus.units.planning import plan_units
 from prunus.units.workdir import WorkDirectory
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
 
     from prunus.corpus import Corpus
-    from prunus.counts import TokenCounts
-    from prunus.scanning import Progress, Scanner
-    from prunus.units.plan import UnitPlan
 
+Results = Iterator[tuple[int, TokenCounts]]
+Runner = Callable[[Scanner, UnitPlan, Sequence[int], Progress | None], Results]
 _BLOCK = 1 << 20
 
 
@@ -80,6 +81,7 @@ def scan_in_units(
     shard: tuple[int, int] | None = None,
     unit_bytes: int | None = None,
     progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> TokenCounts:
     """Scans a corpus unit by unit; all units together give the very bytes of a plain scan.
 
@@ -91,6 +93,7 @@ def scan_in_units(
         shard: `(number, of)`, from 1: only the units of one of several machines; the result is a part.
         unit_bytes: Bytes of text a unit, about; None for the work directory's, or 128 MiB.
         progress: Told how far the scan is.
+        runner: Runs units, in any order; None runs them here, one after the other.
 
     Raises:
         UsageError: The corpus is no list of files; or the options are not those that the work directory was made with.
@@ -106,36 +109,45 @@ def scan_in_units(
         unit_bytes = work.plan.unit_bytes
     plan = plan_units(corpus, scanner.identity(corpus, pair=pair), unit_bytes)
     units: Sequence[int] = plan.shard(*shard) if shard else range(len(plan.units))
-    if work is None:
-        counts = summed(_each(scanner, plan, units, progress)) if units else scanner.nothing(plan.part([]), pair=pair)
+    run = runner or run_here
+    if not units:
+        counts = scanner.nothing(plan.part([]), pair=pair)
+    elif work is None:
+        counts = summed(result for _, result in run(scanner, plan, units, progress))
     else:
         work.adopt(plan)
         done = work.done()
-        todo = [unit for unit in units if unit not in done]
-        for unit, result in zip(todo, _each(scanner, plan, todo, progress), strict=True):
+        for unit, result in run(scanner, plan, [unit for unit in units if unit not in done], progress):
             work.save(unit, result)
-        counts = work.sum_of(units) if units else scanner.nothing(plan.part([]), pair=pair)
+        counts = work.sum_of(units)
     if counts.info.part is None:
-        refuse_nothing(counts.info, corpus)
+        refuse_nothing(counts.info, corpus.columns, corpus.sources)
     return counts
 
 
-def _each(scanner: Scanner, plan: UnitPlan, units: Sequence[int], progress: Progress | None) -> Iterator[TokenCounts]:
-    total = sum(plan.units[unit].weight for unit in units)
-    told = None if progress is None else _Offset(progress, total)
+def run_here(scanner: Scanner, plan: UnitPlan, units: Sequence[int], progress: Progress | None) -> Results:
+    """Runs units one after the other, each with all threads of the scanner; raises as `run_unit` does."""
+    told = None if progress is None else UnitProgress(progress, plan, units)
     for unit in units:
         counts = run_unit(scanner, plan, unit, told)
         if told is not None:
-            told.advance(counts, plan.units[unit].weight)
-        yield counts
+            told.advance(unit, counts)
+        yield unit, counts
 
 
-class _Offset:
-    """Progress of a unit as progress of all."""
+class UnitProgress:
+    """Progress of a unit as progress of all.
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    Args:
+        progress: Told of all.
+        plan: The plan.
+        units: All units that will be run.
+    """
+
+    def __init__(self, progress: Progress, plan: UnitPlan, units: Sequence[int]) -> None:
         self._progress = progress
-        self._total = total
+        self._plan = plan
+        self._total = sum(plan.units[unit].weight for unit in units)
         self._rows = self._text_bytes = self._read = 0
 
     def update(self, *, rows: int, text_bytes: int, bytes_read: int, total_bytes: int | None) -> None:
@@ -147,8 +159,8 @@ class _Offset:
             total_bytes=self._total,
         )
 
-    def advance(self, counts: TokenCounts, weight: int) -> None:
+    def advance(self, unit: int, counts: TokenCounts) -> None:
         """One more unit is done."""
         self._rows += counts.info.rows
         self._text_bytes += counts.info.text_bytes
-        self._read += weight
+        self._read += self._plan.units[unit].weight
