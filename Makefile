@@ -21,7 +21,7 @@ test: lint rust-test python-test ## everything that must pass: lints, types, Rus
 rust-test: ## tests of the Rust core
 	cargo test --release --locked --package prunus-core
 
-python-test: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.model ## tests of the Python package and of the family plugins
+python-test: $(VENV)/.installed $(VENV)/.test-tools $(VENV)/.engines $(VENV)/.model ## tests of the Python package and of the family plugins
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed $(VENV)/.test-tools ## formatting, lints, types, the stub against the binary
@@ -74,6 +74,10 @@ $(VENV)/.installed: $(VENV)/.tools pyproject.toml $(RUST) $(PLUGINS:%=plugins/%/
 
 $(VENV)/.test-tools: $(VENV)/.tools pyproject.toml
 	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+$(VENV)/.engines: $(VENV)/.tools pyproject.toml
+	$(BIN)/python -m pip install --quiet --group engines
 	touch $@
 
 $(VENV)/.model: $(VENV)/.tools
