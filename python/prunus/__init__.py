@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prunus.corpus import open_corpus
     from prunus.counts import ScanInfo, TokenCounts, merge
     from prunus.forecasting import Forecast, forecast
+    from prunus.halves.head import HeadReport, prune_head
     from prunus.heldout import HeldOutEstimate, estimate
     from prunus.kept import KeptTokens
     from prunus.live.model import PrunedModel, prune_model
@@ -60,6 +61,8 @@ _HOME = {
     "merge": "prunus.counts",
     "Forecast": "prunus.forecasting",
     "forecast": "prunus.forecasting",
+    "HeadReport": "prunus.halves.head",
+    "prune_head": "prunus.halves.head",
     "HeldOutEstimate": "prunus.heldout",
     "estimate": "prunus.heldout",
     "KeptTokens": "prunus.kept",
@@ -104,6 +107,7 @@ __all__ = [
     "CompareReport",
     "FineTuning",
     "Forecast",
+    "HeadReport",
     "HeldOutEstimate",
     "IdField",
     "IdRemap",
@@ -138,6 +142,7 @@ __all__ = [
     "open_corpus",
     "plan",
     "prune",
+    "prune_head",
     "prune_model",
     "report",
     "restore",

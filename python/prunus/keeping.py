@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunus.errors import CheckpointError, SelectionError
+from prunus.errors import CheckpointError, SelectionError, UsageError
 from prunus.kept import KeptTokens
 from prunus.naming import resolve_names
 from prunus.sizing import reasons_up_to
@@ -62,6 +62,25 @@ def keep_tokens_of(
     return _Keeper(document, tokenizer_json, chosen, needs).kept()
 
 
+def chosen_tokens_of(
+    document: TokenizerDocument, tokenizer_json: bytes, chosen: KeepSet, needs: ModelNeeds, multiple_of: int = 1
+) -> KeptTokens:
+    """The tokens that a model may produce or read where the tokenizer stays whole: no closure, no alphabet.
+
+    Args:
+        document: The tokenizer.
+        tokenizer_json: Its text.
+        chosen: The selection.
+        needs: What the configs name; it stays.
+        multiple_of: Filled up to a multiple of this, by the next tokens in order of their count.
+
+    Raises:
+        SelectionError: A named token does not exist, or one that something needs is dropped by name.
+        UsageError: The selection has rules that are about the tokenizer.
+    """
+    return _Keeper(document, tokenizer_json, chosen, needs).only_chosen(multiple_of)
+
+
 class _Keeper:
     """Gathers reasons in the order in which they count: the first reason of a token is the one shown."""
 
@@ -80,13 +99,28 @@ class _Keeper:
         return ids
 
     def kept(self) -> KeptTokens:
+        dropped = self._add_chosen()
+        self._add_needed(dropped)
+        self._pin(dropped)
+        self._close(dropped)
+        if self.rules.size is not None:
+            seen = self._by_script.narrowed(self.chosen.ranked_choice.tolist())
+            self.reasons = reasons_up_to(self.document, self.reasons, seen, dropped, self.rules.size)
+        return self._table()
+
+    @cached_property
+    def _by_script(self) -> ScriptRules:
+        return ScriptRules(self.chosen, self.document)
+
+    def _add_chosen(self) -> set[int]:
+        """Everything that was chosen; gives what was dropped by name."""
         tokens, ids = self.document.tokens, self.document.ids
         exactly, meant = resolve_names(self.chosen.keep, tokens, ids, self.encode)
         off_exactly, off_meant = resolve_names(self.chosen.drop, tokens, ids, self.encode)
         dropped = off_exactly | (off_meant - exactly)
         self._refuse_needed(dropped)
         self._add(exactly | meant, "asked", dropped)
-        by_script = ScriptRules(self.chosen, self.document)
+        by_script = self._by_script
         seen = by_script.narrowed(self.chosen.ranked_choice.tolist())
         if self.rules.size is None:
             self._add(seen, "seen", dropped)
@@ -94,11 +128,20 @@ class _Keeper:
         self._add(by_script.all_of(), "script", dropped)
         self._add({i for text in self.needs.texts for i in self.encode(text)}, "chat-template", dropped)
         self._add({i for text in self.needs.prompts for i in self.encode(text)}, "prompt", dropped)
-        self._add_needed(dropped)
-        self._pin(dropped)
-        self._close(dropped)
-        if self.rules.size is not None:
-            self.reasons = reasons_up_to(self.document, self.reasons, seen, dropped, self.rules.size)
+        return dropped
+
+    def only_chosen(self, multiple_of: int) -> KeptTokens:
+        if self.rules.size is not None or self.rules.unseen or self.rules.drop_unused_added:
+            raise UsageError(
+                "--size, --unseen and --drop-unused-added are about the tokenizer, which stays whole here",
+                hint="Choose by --top-k, --coverage or --min-count, and --multiple-of.",
+            )
+        dropped = self._add_chosen()
+        self._add_model_ids(dropped)
+        ranked = [*self.chosen.ranked.tolist(), *sorted(self.document.tokens)]
+        missing = -len(self.reasons) % multiple_of
+        left = [i for i in dict.fromkeys(ranked) if i not in self.reasons and i not in dropped]
+        self._add(left[:missing], "filled", dropped)
         return self._table()
 
     @property
@@ -107,14 +150,20 @@ class _Keeper:
 
     def _add_needed(self, dropped: set[int]) -> None:
         rules = self.rules
+        self._add_model_ids(dropped)
         general = required(self.document, rules.unseen, drop_unused_added=rules.drop_unused_added)
-        for reasons in (self.needs.ids, general):
-            for identifier, reason in reasons.items():
-                if identifier not in dropped:
-                    self.reasons.setdefault(identifier, reason)
+        self._add_reasons(general, dropped)
         if rules.drop_unused_added:
             # T5 makes its sentinels from their number, so those before a kept one stay.
             self._add(sentinels_before(self.document, self.reasons), "sentinel", dropped)
+
+    def _add_model_ids(self, dropped: set[int]) -> None:
+        self._add_reasons(self.needs.ids, dropped)
+
+    def _add_reasons(self, reasons: Mapping[int, Reason], dropped: set[int]) -> None:
+        for identifier, reason in reasons.items():
+            if identifier not in dropped:
+                self.reasons.setdefault(identifier, reason)
 
     def _add(self, ids: Iterable[int], why: str, dropped: set[int]) -> None:
         for identifier in ids:

@@ -118,8 +118,8 @@ def plan_of(source: PlanSource, keep: KeepSet | TokenCounts, pad_to_multiple_of:
     family = family_of(config, shapes, max(document.tokens, default=-1) + 1)
     matches, rows = match_tensors(family, shapes)
     own = fingerprint(resolved.json)
-    _same_tokenizer(chosen, own)
-    needs = _needs(directory, config, family, document, rows)
+    check_same_tokenizer(chosen, own)
+    needs = needs_of(directory, config, family, document, rows)
     kept = keep_tokens_of(document, resolved.json, chosen, needs)
     rows_after = -(-len(kept) // pad_to_multiple_of) * pad_to_multiple_of
     tensors = tuple(_planned(checkpoint, match, rows_after, kept) for match in matches)
@@ -156,7 +156,12 @@ def _model_type(config: dict[str, Any], directory: Path) -> str:
     return model_type
 
 
-def _same_tokenizer(chosen: KeepSet, own: str) -> None:
+def check_same_tokenizer(chosen: KeepSet, own: str) -> None:
+    """Refuses a selection that belongs to another tokenizer.
+
+    Raises:
+        TokenizerMismatchError: It does.
+    """
     if chosen.fingerprint is not None and chosen.fingerprint != own:
         raise TokenizerMismatchError(
             f"the selection belongs to tokenizer {chosen.fingerprint[:12]}, the model has {own[:12]}",
@@ -164,9 +169,15 @@ def _same_tokenizer(chosen: KeepSet, own: str) -> None:
         )
 
 
-def _needs(
+def needs_of(
     directory: Path, config: dict[str, Any], family: ModelFamily, document: TokenizerDocument, rows: int
 ) -> ModelNeeds:
+    """What a model directory asks of the kept tokens.
+
+    Raises:
+        ConfigError: A config or a plugin names an id that is no token.
+        TokenizerError: A config of the tokenizer is damaged.
+    """
     ids: dict[int, Reason] = {}
     pinned: dict[int, str] = {}
     for field in config_ids(directory, family):

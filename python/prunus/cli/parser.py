@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     _merge(commands.add_parser("merge", help="add counts of the same tokenizer"))
     _plan(commands.add_parser("plan", help="show what pruning would do; a dry run"))
     _prune(commands.add_parser("prune", help="write a smaller model, verified"))
+    _prune_head(commands.add_parser("prune-head", help="prune the output head alone: changes what the model is"))
     _verify(commands.add_parser("verify", help="prove a pruned directory against its source"))
     _compare(commands.add_parser("compare", help="audit a pruned directory that any tool made"))
     _forecast(commands.add_parser("forecast", help="show what fine-tuning on fewer rows would save"))
@@ -138,6 +139,17 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     _surgery(parser)
     _corpus_options(parser)
     parser.add_argument("--no-forward", action="store_true", help="do not compare forward passes in verification")
+    _common(parser)
+
+
+def _prune_head(parser: argparse.ArgumentParser) -> None:
+    from prunus.cli.prune_head import grammar
+
+    parser.set_defaults(run=_run("prune_head"))
+    grammar(parser)
+    _selection(parser)
+    _tokenizer_from(parser)
+    _corpus_options(parser)
     _common(parser)
 
 
