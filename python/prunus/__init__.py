@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from prunus.kept import KeptTokens
     from prunus.live.model import PrunedModel, prune_model
     from prunus.many import scan_many
+    from prunus.packing import PackReport, pack, unpack
     from prunus.planned import PlannedTensor, PrunePlan
     from prunus.planning import plan
     from prunus.plugin.family import (
@@ -68,6 +69,9 @@ _HOME = {
     "KeptTokens": "prunus.kept",
     "PrunedModel": "prunus.live.model",
     "prune_model": "prunus.live.model",
+    "PackReport": "prunus.packing",
+    "pack": "prunus.packing",
+    "unpack": "prunus.packing",
     "PlannedTensor": "prunus.planned",
     "PrunePlan": "prunus.planned",
     "plan": "prunus.planning",
@@ -114,6 +118,7 @@ __all__ = [
     "KeepSet",
     "KeptTokens",
     "ModelFamily",
+    "PackReport",
     "PlannedTensor",
     "ProtectContext",
     "ProtectedId",
@@ -140,6 +145,7 @@ __all__ = [
     "hookimpl",
     "merge",
     "open_corpus",
+    "pack",
     "plan",
     "prune",
     "prune_head",
@@ -149,6 +155,7 @@ __all__ = [
     "scan",
     "scan_many",
     "select",
+    "unpack",
     "used_ids",
     "verify",
 ]

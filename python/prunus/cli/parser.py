@@ -39,6 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
     _compare(commands.add_parser("compare", help="audit a pruned directory that any tool made"))
     _forecast(commands.add_parser("forecast", help="show what fine-tuning on fewer rows would save"))
     _restore(commands.add_parser("restore", help="bring a pruned, perhaps fine-tuned model back to full size"))
+    _pack(commands.add_parser("pack", help="write a pruned model as a delta to its base"), "SMALL")
+    _pack(commands.add_parser("unpack", help="put a packed model together again, byte for byte"), "DELTA")
     _convert(commands.add_parser("convert", help="rewrite pytorch_model.bin as safetensors; needs torch"))
     _report(commands.add_parser("report", help="show counts and pruned models as tables and plots"))
     _plugins(commands.add_parser("plugins", help="list the installed model families"))
@@ -192,6 +194,14 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", required=True, metavar="MODEL", help="the unpruned directory; only ever read")
     parser.add_argument("-o", "--out", required=True, metavar="FULL", help="the directory to write; must not exist")
     parser.add_argument("--record", metavar="DIR", help="the `prunus` folder of the pruning, if PRUNED has none")
+    _common(parser)
+
+
+def _pack(parser: argparse.ArgumentParser, what: str) -> None:
+    from prunus.cli.pack import grammar
+
+    parser.set_defaults(run=_run("pack"))
+    grammar(parser, what)
     _common(parser)
 
 
