@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from prunus.counts import ScanInfo, TokenCounts, merge
     from prunus.forecasting import Forecast, forecast
     from prunus.halves.head import HeadReport, prune_head
+    from prunus.halves.input import InputMap, InputReport, prune_input
     from prunus.heldout import HeldOutEstimate, estimate
     from prunus.kept import KeptTokens
     from prunus.live.model import PrunedModel, prune_model
@@ -64,6 +65,9 @@ _HOME = {
     "forecast": "prunus.forecasting",
     "HeadReport": "prunus.halves.head",
     "prune_head": "prunus.halves.head",
+    "InputMap": "prunus.halves.input",
+    "InputReport": "prunus.halves.input",
+    "prune_input": "prunus.halves.input",
     "HeldOutEstimate": "prunus.heldout",
     "estimate": "prunus.heldout",
     "KeptTokens": "prunus.kept",
@@ -115,6 +119,8 @@ __all__ = [
     "HeldOutEstimate",
     "IdField",
     "IdRemap",
+    "InputMap",
+    "InputReport",
     "KeepSet",
     "KeptTokens",
     "ModelFamily",
@@ -149,6 +155,7 @@ __all__ = [
     "plan",
     "prune",
     "prune_head",
+    "prune_input",
     "prune_model",
     "report",
     "restore",

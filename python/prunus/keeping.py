@@ -53,13 +53,17 @@ def keep_tokens_of(
         CheckpointError: The tokenizer has ids beyond the model's rows.
         SelectionError: A named token does not exist, or one that something needs is dropped by name.
     """
+    _refuse_beyond(document, needs)
+    return _Keeper(document, tokenizer_json, chosen, needs).kept()
+
+
+def _refuse_beyond(document: TokenizerDocument, needs: ModelNeeds) -> None:
     largest = max(document.tokens, default=-1)
     if largest >= needs.rows:
         raise CheckpointError(
             f"the tokenizer has token {document.tokens[largest]!r} with id {largest}, the model only {needs.rows} rows",
             hint="The source is inconsistent: resize the model's embeddings or take the tokenizer it was trained with.",
         )
-    return _Keeper(document, tokenizer_json, chosen, needs).kept()
 
 
 def chosen_tokens_of(
@@ -75,9 +79,11 @@ def chosen_tokens_of(
         multiple_of: Filled up to a multiple of this, by the next tokens in order of their count.
 
     Raises:
+        CheckpointError: The tokenizer has ids beyond the model's rows.
         SelectionError: A named token does not exist, or one that something needs is dropped by name.
         UsageError: The selection has rules that are about the tokenizer.
     """
+    _refuse_beyond(document, needs)
     return _Keeper(document, tokenizer_json, chosen, needs).only_chosen(multiple_of)
 
 
@@ -138,6 +144,7 @@ class _Keeper:
             )
         dropped = self._add_chosen()
         self._add_model_ids(dropped)
+        self._pin(dropped)
         ranked = [*self.chosen.ranked.tolist(), *sorted(self.document.tokens)]
         missing = -len(self.reasons) % multiple_of
         left = [i for i in dict.fromkeys(ranked) if i not in self.reasons and i not in dropped]

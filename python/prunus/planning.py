@@ -94,6 +94,7 @@ class PlanSource:
         files: What happens to every file of the directory.
         seconds: Names of tensors that are another one under a second name, and are counted once.
         ties: What the vocabulary tensors say about each other.
+        keeping: From the selection to the tokens that stay; without closure where the tokenizer stays whole.
     """
 
     checkpoint: Checkpoint
@@ -101,6 +102,7 @@ class PlanSource:
     files: tuple[FileAction, ...]
     seconds: frozenset[str] = frozenset()
     ties: Callable[[Checkpoint, Iterable[MatchedTensor]], tuple[str, ...]] = observe_ties
+    keeping: Callable[[TokenizerDocument, bytes, KeepSet, ModelNeeds], KeptTokens] = keep_tokens_of
 
 
 def plan_of(source: PlanSource, keep: KeepSet | TokenCounts, pad_to_multiple_of: int) -> PrunePlan:
@@ -120,7 +122,7 @@ def plan_of(source: PlanSource, keep: KeepSet | TokenCounts, pad_to_multiple_of:
     own = fingerprint(resolved.json)
     check_same_tokenizer(chosen, own)
     needs = needs_of(directory, config, family, document, rows)
-    kept = keep_tokens_of(document, resolved.json, chosen, needs)
+    kept = source.keeping(document, resolved.json, chosen, needs)
     rows_after = -(-len(kept) // pad_to_multiple_of) * pad_to_multiple_of
     tensors = tuple(_planned(checkpoint, match, rows_after, kept) for match in matches)
     edits = plan_config_edits(directory, family, kept.remap, rows_before=rows, rows_after=rows_after)

@@ -163,7 +163,7 @@ def _write(source: Path, planned: PrunePlan, out: Path) -> None:
     document = TokenizerDocument.parse(resolved.json, file=str(source / "tokenizer.json"))
     drop = _dropped(planned)
     write_tokenizer(source, out, document, planned.remap, drop)
-    gathers = {t.name: _gather(planned, t) for t in planned.tensors}
+    gathers = {t.name: gather_of(planned, t) for t in planned.tensors}
     write_checkpoint(Checkpoint.open(source, drop_files=drop), gathers, out)
     apply_config_edits(source, planned.edits, out)
     carry_over(source, out, planned.files)
@@ -173,7 +173,8 @@ def _write(source: Path, planned: PrunePlan, out: Path) -> None:
     planned.save(folder / "plan.json")
 
 
-def _gather(planned: PrunePlan, tensor: PlannedTensor) -> Gather:
+def gather_of(planned: PrunePlan, tensor: PlannedTensor) -> Gather:
+    """Which rows of a planned tensor stay."""
     ids = planned.kept.old_ids
     return Gather(tensor.axis, ids[ids < tensor.shape[tensor.axis]], tensor.new_shape[tensor.axis])
 

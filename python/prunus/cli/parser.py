@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _plan(commands.add_parser("plan", help="show what pruning would do; a dry run"))
     _prune(commands.add_parser("prune", help="write a smaller model, verified"))
     _prune_head(commands.add_parser("prune-head", help="prune the output head alone: changes what the model is"))
+    _prune_input(commands.add_parser("prune-input", help="prune an encoder's input alone: changes what the model is"))
     _verify(commands.add_parser("verify", help="prove a pruned directory against its source"))
     _compare(commands.add_parser("compare", help="audit a pruned directory that any tool made"))
     _forecast(commands.add_parser("forecast", help="show what fine-tuning on fewer rows would save"))
@@ -151,6 +152,17 @@ def _prune_head(parser: argparse.ArgumentParser) -> None:
     grammar(parser)
     _selection(parser)
     _tokenizer_from(parser)
+    _corpus_options(parser)
+    _common(parser)
+
+
+def _prune_input(parser: argparse.ArgumentParser) -> None:
+    from prunus.cli.prune_input import grammar
+
+    parser.set_defaults(run=_run("prune_input"))
+    grammar(parser)
+    _selection(parser)
+    _surgery(parser)
     _corpus_options(parser)
     _common(parser)
 

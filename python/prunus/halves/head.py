@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,11 @@ from prunus.checkpoint.staging import Staging
 from prunus.checkpoint.ties import same_bytes
 from prunus.checkpoint.writer import Added, write_checkpoint
 from prunus.errors import ConfigError, FamilyError, UsageError, VerificationError
+from prunus.halves.known import known_heads
 from prunus.halves.maps import MASK, OFFSETS, map_tensors, write_token_map
 from prunus.keeping import chosen_tokens_of
 from prunus.planning import check_same_tokenizer, needs_of
 from prunus.plugin.auto import architecture_of
-from prunus.plugin.facts import shipped_facts
 from prunus.plugin.family import Role
 from prunus.plugin.matching import match_tensors
 from prunus.plugin.serving import family_of
@@ -154,7 +154,8 @@ class _Head:
         chosen = keep if isinstance(keep, KeepSet) else select(keep)
         own = fingerprint(resolved.json)
         check_same_tokenizer(chosen, own)
-        needs = needs_of(source, config, family, document, rows)
+        # A head may forget any token: positions are counted on the other side.
+        needs = replace(needs_of(source, config, family, document, rows), pinned={})
         kept = chosen_tokens_of(document, resolved.json, chosen, needs, multiple_of)
         axes, split = _head(config, matches)
         gathers = {name: Gather(axis, kept.old_ids, len(kept)) for name, axis in axes.items()}
@@ -216,9 +217,7 @@ def _head(config: Mapping[str, Any], matches: tuple[MatchedTensor, ...]) -> tupl
     if len(heads) == 1:
         return axes, ""
     tables = [match for match in matches if match.role is Role.INPUT]
-    facts = shipped_facts(str(config.get("model_type")))
-    known = facts.tensors.get(architecture_of(config), {}) if facts else {}
-    names = [name for name, indexed in known.items() if indexed.role is Role.OUTPUT and "*" not in name]
+    names = [name for name in known_heads(config) or () if "*" not in name]
     if heads or len(tables) != 1 or len(names) != 1:
         found = ", ".join(match.name for match in heads) or "none"
         raise FamilyError(
