@@ -7,7 +7,7 @@ PLUGINS := prunus-bert prunus-roberta prunus-t5 prunus-gpt2
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test rust-test python-test lint format bench sweep wheel third-party docs clean
+.PHONY: help demo test rust-test python-test lint format bench sweep wheel third-party docs clean paper
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,6 +40,10 @@ format: $(VENV)/.test-tools ## apply formatting
 bench: $(VENV)/.installed $(VENV)/.test-tools ## scan and prune beside their peers, in one run; writes benchmarks/results
 	$(BIN)/python benchmarks/scan.py
 	$(BIN)/python benchmarks/prune.py
+	$(BIN)/python -W ignore benchmarks/training.py --json benchmarks/results/training.json
+
+paper: $(VENV)/.installed $(VENV)/.test-tools ## unused vocabulary by task and tokenizer, as in the paper; writes docs/unused-vocabulary.md
+	$(BIN)/python -W ignore benchmarks/paper/table.py
 
 sweep: $(VENV)/.installed $(VENV)/.test-tools ## prune a tiny model of every architecture of transformers; writes docs/architectures.md
 	$(BIN)/python -W ignore -m prunus.testing.architecture_sweep --out docs/architectures.md
