@@ -15,6 +15,7 @@ def adamw(model):
 
 
 def test_an_exception_leaves_the_model_whole(classifier) -> None:
+    """Trap 4.4."""
     before = classifier.state_dict()
     before = {name: tensor.clone() for name, tensor in before.items()}
 
@@ -30,6 +31,7 @@ def test_an_exception_leaves_the_model_whole(classifier) -> None:
 
 
 def test_attributes_inside_and_afterwards(classifier) -> None:
+    """Trap 4.6."""
     embedding = classifier.get_input_embeddings()
     parameter, config = embedding.weight, classifier.config.to_dict()
     parameter.requires_grad_(False)
@@ -49,6 +51,7 @@ def test_attributes_inside_and_afterwards(classifier) -> None:
 
 
 def test_frozen_embeddings_stay_frozen_and_equal(classifier) -> None:
+    """Trap 4.3."""
     classifier.get_input_embeddings().weight.requires_grad_(False)
     full, tuned = classifier, twin(classifier)
     want = train(full, batches(4), adamw(full))
@@ -58,6 +61,7 @@ def test_frozen_embeddings_stay_frozen_and_equal(classifier) -> None:
 
 
 def test_an_unseen_id_shows_token_row_and_text(classifier) -> None:
+    """Trap 4.7."""
     vocabulary = {f"t{i}": i for i in range(ROWS)}
     backend = __import__("tokenizers").Tokenizer(__import__("tokenizers").models.WordLevel(vocabulary, "t1"))
     tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="t1")
@@ -157,6 +161,7 @@ def test_compiled_code_does_not_outlive_the_table_it_was_made_for(classifier) ->
 
 @pytest.mark.parametrize("kind", ["checkpointing", "accumulation", "autocast", "compile"])
 def test_ways_of_training_are_the_same_bit_for_bit(kind: str) -> None:
+    """Trap 4.3: gradient checkpointing, accumulation, mixed precision, `torch.compile`."""
     torch.manual_seed(0)
     full = transformers.BertForSequenceClassification(transformers.BertConfig(**TINY))
     tuned = twin(full)

@@ -81,6 +81,7 @@ def run(model, data):
 
 @pytest.mark.parametrize("name", CASES)
 def test_training_is_that_of_the_pruned_model(name: str, tmp_path) -> None:
+    """Traps 4.2 and 4.6: −100 stays, ties and configs come back."""
     model = made(name)
     model.save_pretrained(tmp_path / "before")  # which by itself notes dtype and class in the config
     small = pruned_by_hand(model)
@@ -109,6 +110,7 @@ def test_training_is_that_of_the_pruned_model(name: str, tmp_path) -> None:
 
 @pytest.mark.parametrize("name", ["gpt2", "t5"])
 def test_generate_takes_and_returns_original_ids(name: str) -> None:
+    """Trap 4.2: forced and forbidden ids are renumbered too."""
     model = made(name).eval()
     small = pruned_by_hand(model).eval()
     ids = torch.from_numpy(USED[8:12])[None]
@@ -124,6 +126,7 @@ def test_generate_takes_and_returns_original_ids(name: str) -> None:
 
 
 def test_what_is_not_kept_is_refused_at_the_entry() -> None:
+    """Traps 4.2 and 4.7."""
     model = made("gpt2")
     missing = next(i for i in range(ROWS) if i not in set(USED.tolist()))
     batch = torch.tensor([[5, missing]])

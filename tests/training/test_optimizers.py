@@ -98,6 +98,7 @@ def run(model, make, data, early: bool, **options):
 @pytest.mark.parametrize("name", EXACT)
 @pytest.mark.parametrize("early", [False, True], ids=["made inside", "made before"])
 def test_training_is_the_same_bit_for_bit(name: str, early: bool) -> None:
+    """Traps 4.3 (optimizer made before or inside) and 4.5 (unused rows, by replay)."""
     full = model_with_zeros()
     tuned = twin(full)
     everything = torch.arange(ROWS).numpy()
@@ -134,6 +135,7 @@ def test_an_unknown_optimizer_that_the_user_vouches_for_is_exact() -> None:
 
 
 def test_without_replay_the_other_rows_keep_their_values() -> None:
+    """Trap 4.5: the unused rows differ only by the decay."""
     model = model_with_zeros()
     before = model.table.weight.detach().clone()
     with prunus.fine_tuning(model, USED, replay=False):

@@ -44,6 +44,7 @@ def test_pruned_saving_gives_what_is_in_memory(classifier) -> None:
 
 @pytest.mark.parametrize("where", ["same block", "new block", "without Prunus"])
 def test_resuming_in_the_middle_is_the_same_run(classifier, where: str) -> None:
+    """Trap 4.3."""
     data = batches(10)
     full, tuned = classifier, twin(classifier)
     optimizer = adamw(full)

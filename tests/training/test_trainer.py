@@ -77,6 +77,7 @@ def test_minilm_on_wnli(shared_corpora: Path, tmp_path: Path) -> None:
 
 
 def test_a_trainer_checkpoint_is_full_size_and_resumes(tmp_path: Path) -> None:
+    """Trap 4.3: resume from a Trainer checkpoint."""
     model_of = transformers.BertForSequenceClassification
     torch.manual_seed(0)
     full = model_of(transformers.BertConfig(**TINY))
