@@ -1,6 +1,6 @@
 """Cases that break the paper's code (PEMA) and transformer-smaller-training-vocab, found by running them.
 
-Numbers are those of the defects found in PEMA at commit 1e9fae5, letters those of transformer-smaller-training-vocab 0.4.2.
+Numbers are PEMA defects, found at commit 1e9fae5; letters are those of transformer-smaller-training-vocab 0.4.2.
 Un-padded data (2) and labels of causal models (5) over fifty steps are in test_fifty_steps, exceptions (d) in
 test_interrupted.
 """
