@@ -27,6 +27,9 @@ class Renumbering:
         tokenizer: Names tokens in errors; None shows ids alone.
         unseen: New id of every id that is not kept, or None, which makes such an id an error.
         where: Name of the table, for errors.
+
+    Attributes:
+        fetch: Brings the rows of ids into memory before they are looked up, or None.
     """
 
     def __init__(self, kept: Any, rows: int, tokenizer: Any, unseen: int | None, where: str) -> None:
@@ -34,6 +37,7 @@ class Renumbering:
         self.tokenizer = tokenizer
         self.where = where
         self.number = next(_NUMBERS)
+        self.fetch: Callable[[Any], None] | None = None
         # One entry before and one after the ids of the table, so that a clamped id beyond it is found to be unknown.
         table = torch.full((rows + 2,), -1, dtype=torch.int64)
         if unseen is not None:
@@ -54,6 +58,8 @@ class Renumbering:
 
     def convert(self, ids: Any) -> Any:
         """As the call does, for ids at hand."""
+        if self.fetch is not None:
+            self.fetch(ids)
         new = self.look(ids)
         if new.numel() and int(new.min()) < 0:
             raise self.unknown(ids, new)
@@ -65,6 +71,12 @@ class Renumbering:
         if table is None:
             table = self._tables[ids.device] = self._tables[torch.device("cpu")].to(ids.device)
         return table[ids.clamp(-1, self.rows).long() + 1]
+
+    def renumber(self, kept: Any) -> None:
+        """Other rows are in memory from now on: `kept` `(kept,)`, int64, position is the new id; the rest is unseen."""
+        for device, table in self._tables.items():
+            table.fill_(-1)
+            table[kept.to(device) + 1] = torch.arange(len(kept), device=device)
 
     def unknown(self, ids: Any, new: Any) -> UnseenTokenError:
         """The error about the first id that is not kept: the token, its row and column, the text around it."""
@@ -83,7 +95,7 @@ class Renumbering:
         more = f", and {missing - 1} more ids of this batch" if missing > 1 else ""
         return UnseenTokenError(
             f"{self.where}: token id {identifier}{named} at {place} is not among the kept rows{more}{text}",
-            hint='Count every data set that the run will see, or choose unseen="unk".',
+            hint='Count every data set that the run will see, or choose unseen="fetch" or unseen="unk".',
             id=identifier,
             row=list(row),
             column=column,
@@ -117,11 +129,14 @@ _operation.register_fake(_like)
 
 
 def lookup_hook(renumbering: Renumbering) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]:
-    """A forward pre-hook of an embedding module that renumbers its ids."""
+    """A forward pre-hook of an embedding module that renumbers its ids.
+
+    Where rows are fetched, `torch.compile` leaves the hook out of its graph: the table's shape may change in it.
+    """
 
     def hook(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ARG001 - torch's signature
         if args:
             return (renumbering(args[0]), *args[1:]), kwargs
         return args, {**kwargs, "input": renumbering(kwargs["input"])}
 
-    return hook
+    return hook if renumbering.fetch is None else torch.compiler.disable(hook)

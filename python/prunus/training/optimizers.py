@@ -50,6 +50,17 @@ class OptimizerWatch:
             if watch.table is table:
                 watch.events.clear()
 
+    def holds(self, tensor: Any) -> bool:
+        """Whether an optimizer has stepped with this tensor."""
+        return any(watch.table.tensor is tensor and watch.recordings for watch in self._watches)
+
+    def hold(self, table: Table, fetched: Any) -> None:
+        """As `Table.hold`, with the optimizers' states, all rows up to date."""
+        self.advance()
+        for watch in self._watches:
+            if watch.table is table:
+                watch.hold(fetched)
+
     def end(self) -> None:
         """Stops to follow."""
         for handle in self._handles:
@@ -157,6 +168,17 @@ class _TableWatch:
             if recording.updated:
                 recording.rest_state, recording.updated = recording.updated, {}
             self._note(recording)
+
+    def hold(self, fetched: Any) -> None:
+        """Exchanges the fetched rows; the states that optimizers have of the table grow with it."""
+        table, before = self.table, self.table.small_shape
+        table.hold(fetched)
+        new = table.kept[before[0] :]
+        for recording in self.recordings.values():
+            state = recording.optimizer.state.get(table.tensor, {})
+            for name, value in state.items():
+                if _is_rows(value, before):
+                    state[name] = torch.cat([value, table.rows_of(recording.rest_state.get(name), new, value)])
 
     def scatter(self, recording: Recording) -> None:
         """Makes the optimizer's state of the table full-size."""

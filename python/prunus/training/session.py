@@ -14,6 +14,7 @@ from prunus.remap import IdRemap
 from prunus.training.adapters import entered_at, renumber_tokens
 from prunus.training.discovery import input_tables, refuse_tied
 from prunus.training.entry import Entry
+from prunus.training.fetching import Fetching, fetch_ahead
 from prunus.training.keepset import rows_to_keep
 from prunus.training.liveconfig import LiveConfig
 from prunus.training.lookup import Renumbering, lookup_hook
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MODES = ("input", "input+output")
-UNSEEN = ("error", "unk")
+UNSEEN = ("error", "unk", "fetch")
 SAVE = ("full", "pruned")
 
 
@@ -38,7 +39,7 @@ class FineTuning:
 
     Attributes:
         model: The model, the same object inside and outside.
-        remap: The kept ids and their row numbers inside the block; None outside.
+        remap: The kept ids and their row numbers inside the block; None outside. Fetched rows come behind them.
     """
 
     def __init__(self, model: Any, keep: object, tokenizer: Any, options: Options) -> None:
@@ -48,6 +49,7 @@ class FineTuning:
         self._tokenizer = tokenizer
         self._options = options
         self._undo = ExitStack()
+        self._fetchings: list[Fetching] = []
 
     def __enter__(self) -> FineTuning:
         return self.begin()
@@ -85,16 +87,41 @@ class FineTuning:
         refuse_tied(found)
         kept = self._rows(found[0].parameter.shape[0])
         tables = [self._shrink(stack, Table(table.parameter, table.name), kept) for table in found]
-        self._follow(stack, tables)
+        watch = self._follow(stack, tables)
         for table, shrunk in zip(found, tables, strict=True):
             renumbering = self._renumbering(shrunk)
+            if self._options.unseen == "fetch":
+                self._fetch(stack, Fetching(shrunk, renumbering, table.lookups, watch), shrunk)
             for module in table.lookups:
                 place = entered_at(self.model, module)
                 handle = place.register_forward_pre_hook(lookup_hook(renumbering), with_kwargs=True, prepend=True)
                 stack.callback(handle.remove)
                 resize(stack, module, kept)
                 renumber_tokens(stack, place, kept)
+        if self._fetchings:
+            ahead = fetch_ahead(self.model, self._fetchings)
+            stack.callback(self.model.register_forward_pre_hook(ahead, with_kwargs=True, prepend=True).remove)
         return kept
+
+    def _fetch(self, stack: ExitStack, fetching: Fetching, table: Table) -> None:
+        self._fetchings.append(fetching)
+        stack.callback(self._fetchings.clear)
+        if table.tensor.requires_grad:
+            stack.callback(table.tensor.register_hook(fetching.check).remove)
+
+    def fetch(self, ids: Any) -> None:
+        """Brings rows into memory before they are looked up; only with `unseen="fetch"`, inside the block.
+
+        Args:
+            ids: Token ids, a tensor or lists of any one shape; ids beyond the table are left to the lookup.
+
+        Raises:
+            UsageError: The block has not begun, or does not fetch.
+        """
+        if not self._fetchings:
+            raise UsageError("nothing is fetched here", hint='Choose unseen="fetch", and call it inside the block.')
+        for fetching in self._fetchings:
+            fetching.bring(torch.as_tensor(ids))
 
     def _begin_both(self, stack: ExitStack) -> Any:
         vocabulary = vocabulary_of(self.model)
@@ -127,13 +154,14 @@ class FineTuning:
         stack.callback(table.restore)
         return table
 
-    def _follow(self, stack: ExitStack, tables: list[Table]) -> None:
+    def _follow(self, stack: ExitStack, tables: list[Table]) -> OptimizerWatch:
         watch = OptimizerWatch(tables, replay=self._options.replay, elementwise=self._options.elementwise)
         watch.begin()
         stack.callback(watch.scatter)
         stack.callback(watch.advance)
         stack.callback(watch.end)
         stack.enter_context(StateDicts(self.model, tables, watch, full=self._options.save == "full"))
+        return watch
 
     def _renumbering(self, table: Table) -> Renumbering:
         unseen = self._unknown(table) if self._options.unseen == "unk" else None
@@ -170,6 +198,12 @@ class Options:
             value = getattr(self, name)
             if value not in known:
                 raise UsageError(f"{name}={value!r} is unknown", hint=f"Choose one of {', '.join(known)}.")
+        if self.unseen == "fetch" and (self.mode != "input" or self.save != "full"):
+            raise UsageError(
+                'unseen="fetch" goes with mode="input" and save="full": in the other mode the softmax would change '
+                "in the middle of training, and small checkpoints would differ in shape",
+                hint='Count every data set, or choose unseen="unk".',
+            )
 
 
 def fine_tuning(
@@ -202,7 +236,8 @@ def fine_tuning(
             tokens, which changes the loss, and training is bit-identical to that of the permanently pruned checkpoint.
             It needs a family; ids, labels and configs are renumbered at the model's entry, `generate` takes and
             returns original ids, `logits` have one column for each kept token.
-        unseen: What an id outside the kept rows is: `error`, or `unk` for the unknown token.
+        unseen: What an id outside the kept rows is: `error`, `unk` for the unknown token, or `fetch`: its row is
+            brought from the file when it is first looked up, so that any text works; the optimizer's state grows too.
         save: `full`: `state_dict()` and `save_pretrained` inside the block give ordinary full-size checkpoints;
             `pruned`: the tensors as they are in memory.
         replay: Whether the other rows get the steps that they have missed (AdamW's decay), bit for bit.

@@ -27,8 +27,8 @@ class Table:
         axis: The axis.
         rows: Rows of the full tensor.
         kept: Ids whose rows are in memory `(kept,)`, int64, on the CPU; position is the new id.
-        rest_ids: The other ids, ascending.
-        rest: Their rows, mapped from a file, with the vocabulary on axis 0.
+        rest_ids: The ids that left memory, ascending.
+        rest: Their rows, mapped from a file, with the vocabulary on axis 0; out of date for those that came back.
     """
 
     def __init__(self, tensor: Any, name: str, axis: int = 0) -> None:
@@ -40,6 +40,11 @@ class Table:
         self.kept: Any = torch.arange(self.rows)
         self.rest_ids: Any = torch.empty(0, dtype=torch.int64)
         self.rest: Any = None
+
+    @property
+    def spilled(self) -> Any:
+        """Ids of `rest` that are in memory again `(fetched,)`, in the order of their places."""
+        return self.kept[self.rows - len(self.rest_ids) :]
 
     @property
     def small_shape(self) -> tuple[int, ...]:
@@ -78,6 +83,35 @@ class Table:
         swap(self.tensor, full, grad)
         self.rest = None
 
+    def hold(self, fetched: Any) -> None:
+        """Keeps these ids of `rest` in memory, behind the rows that never left; others that came back leave again.
+
+        A gradient that is there gets zeros for new rows.
+
+        Args:
+            fetched: Ids `(fetched,)`, int64, on the CPU, all of `rest_ids`, in the order that they are to have.
+        """
+        old, base = self.spilled, self.rows - len(self.rest_ids)
+        longer = len(old) <= len(fetched) and torch.equal(fetched[: len(old)], old)
+        stay = len(self.kept) if longer else base
+        data, grad = self.tensor.data, self.tensor.grad
+        self.rest[self._places(self.kept[stay:])] = data[stay:].to("cpu", self.rest.dtype)
+        new = fetched[stay - base :]
+        rows = self.rows_of(self.rest, new, data)
+        if grad is not None:
+            grad = torch.cat([grad[:stay], torch.zeros_like(rows)])
+        self.kept = torch.cat([self.kept[:base], fetched])
+        swap(self.tensor, torch.cat([data[:stay], rows]), grad)
+
+    def rows_of(self, rest: Any, ids: Any, like: Any) -> Any:
+        """Rows of `rest`, or of state beside it, for some of `rest_ids`; zeros where `rest` is None."""
+        if rest is None:
+            return torch.zeros((len(ids), *like.shape[1:]), dtype=like.dtype, device=like.device)
+        return rest[self._places(ids)].to(device=like.device, dtype=like.dtype)
+
+    def _places(self, ids: Any) -> Any:
+        return torch.searchsorted(self.rest_ids, ids)
+
     def full(self, device: Any = "cpu") -> Any:
         """A new tensor of the full shape, on `device`, in the dtype of now."""
         return self.scatter(self.tensor.data, self.rest, device)
@@ -94,11 +128,11 @@ class Table:
         """A tensor of the full shape from kept rows and the others; zero where `rest` is None."""
         full = torch.zeros(self.full_shape, dtype=small.dtype, device=device or small.device)
         view = full.movedim(self.axis, 0)
-        view[self.kept.to(full.device)] = small.movedim(self.axis, 0).to(full.device)
         if rest is not None:
             for part in blocks(len(self.rest_ids), rest[:1].numel()):
                 rows = rest[part].to(device=full.device, dtype=full.dtype)
                 view[self.rest_ids[part].to(full.device)] = rows
+        view[self.kept.to(full.device)] = small.movedim(self.axis, 0).to(full.device)
         return full
 
     def _small_grad(self, kept: Any) -> Any:
