@@ -8,7 +8,7 @@ DATA has the columns `lang`, `split` (`validation` is trained on where there is 
 
 import argparse
 
-from datasets import Dataset
+from datasets import Dataset, Value
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 
 import prunus
@@ -38,7 +38,7 @@ def rows_of(languages: str, split: str) -> Dataset:
         for index in [i for i, pair in enumerate(pairs) if pair == (language, split)][: arguments.rows]
     ]
     rows = whole.select(chosen).map(lambda r: tokenizer(r["sentence1"], r["sentence2"], truncation=True), batched=True)
-    return rows.select_columns(["input_ids", "attention_mask", "label"])
+    return rows.select_columns(["input_ids", "attention_mask", "label"]).cast_column("label", Value("int64"))
 
 
 data = {"train": rows_of(arguments.train_languages, split), "test": rows_of(arguments.test_languages, "test")}

@@ -32,6 +32,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        # Workers would otherwise be the first `python3` of the PATH, which need not be this environment.
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        yield from sessions()
+
+
+def sessions() -> Iterator[Any]:
     builder = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
     # Short jobs: the second compiler of Java costs more than it gives.
