@@ -110,6 +110,13 @@ def test_live_objects_that_have_no_pipeline(tokenizer):
         resolve_tokenizer(tokenizer)
 
 
+@pytest.mark.parametrize("model", [models.BPE({"a": 0, "b": 0, "c": 1}, []), models.WordLevel({"a": 7, "b": 7})])
+def test_live_objects_of_which_serialising_would_lose_a_token(model):
+    """Of two tokens with one id `to_str` writes one or the other: text with the lost one was counted wrongly."""
+    with pytest.raises(TokenizerError, match="'a' and 'b' share the id"):
+        resolve_tokenizer(Tokenizer(model))
+
+
 def test_choices_that_make_no_sense(tokenizer, directory):
     for source, choice in ((tokenizer, "file"), (directory / "tokenizer.json", "transformers"), (directory, "hub")):
         with pytest.raises(UsageError):

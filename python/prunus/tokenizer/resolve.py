@@ -61,7 +61,7 @@ def resolve_tokenizer(source: object, tokenizer_from: str | None = None) -> Reso
 
     Raises:
         TokenizerError: The file is absent or broken, there is only a slow tokenizer, or a live one has parts written
-            in Python.
+            in Python or two tokens of one id.
         TokenizerMismatchError: The file and AutoTokenizer are different pipelines, and no choice was made.
         UsageError: `tokenizer_from` is no known choice, or asks transformers about something that is no directory.
 
@@ -93,11 +93,25 @@ def _live(source: Any, tokenizer_from: str | None) -> ResolvedTokenizer:
             raise TokenizerError(f"{name} is a slow tokenizer: it has no pipeline of `tokenizers`", hint=CONVERT)
         hint = "Give a path, a directory, a tokenizers.Tokenizer or a fast tokenizer of transformers."
         raise TokenizerError(f"{name} is no tokenizer", hint=hint)
+    _refuse_shared_ids(backend, name)
     try:
         return ResolvedTokenizer(str(backend.to_str()).encode(), None, "live")
     except Exception as error:  # the wheel raises plain Exception
         hint = "Parts written in Python cannot be counted in Rust; use the built-in normalizers and pre-tokenizers."
         raise TokenizerError(f"the live {name} cannot be serialised: {error}", hint=hint) from error
+
+
+def _refuse_shared_ids(backend: Any, name: str) -> None:
+    """Serialising writes one token an id: of two tokens with one id it would lose one, and its text be miscounted."""
+    tokens: dict[int, str] = {}
+    for token, identifier in sorted(backend.get_vocab(with_added_tokens=False).items()):
+        other = tokens.setdefault(identifier, token)
+        if other != token:
+            raise TokenizerError(
+                f"the live {name} cannot be serialised: its tokens {other!r} and {token!r} share the id {identifier}",
+                hint="Give each token of the model an id of its own.",
+                id=identifier,
+            )
 
 
 def _read(path: Path) -> bytes:

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::{Encoding, Model, ModelWrapper, NormalizedString, Normalizer, Tokenizer};
+use tokenizers::{Encoding, Model, ModelWrapper, NormalizedString, Normalizer, PostProcessorWrapper, Tokenizer};
 
 use crate::error::{Error, Result};
 
@@ -24,7 +24,7 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 pub struct Loaded {
     /// The crate's object; truncates only if that was asked for, never pads.
     pub inner: Tokenizer,
-    /// For truncated pairs: the same without truncation, and what truncates and post-processes the two sequences.
+    /// For truncated pairs: what gives each sequence whole, and what truncates and post-processes the two sequences.
     pairing: Option<Box<[Tokenizer; 2]>>,
     /// sha256, in hex, of the crate's own serialisation without truncation and padding.
     pub fingerprint: String,
@@ -64,6 +64,7 @@ impl Loaded {
     fn load(json: &[u8], truncate: bool) -> Result<Self> {
         let mut inner: Tokenizer = serde_json::from_slice(json).map_err(|e| tokenizer_error(&e))?;
         refuse_lots(&inner)?;
+        refuse_shared_ids(inner.get_model())?;
         let truncation = inner.get_truncation().cloned();
         let has_padding = inner.get_padding().is_some();
         inner.with_truncation(None).map_err(|e| tokenizer_error(&e))?;
@@ -76,7 +77,10 @@ impl Loaded {
             let mut tokenizer = Tokenizer::new(WordLevel::default());
             tokenizer.with_post_processor(inner.get_post_processor().cloned());
             tokenizer.with_truncation(truncation.clone()).map_err(|e| tokenizer_error(&e))?;
-            pairing = Some(Box::new([inner.clone(), tokenizer]));
+            // Without its post-processor, whose template for single texts has no say in a pair.
+            let mut plain = inner.clone();
+            plain.with_post_processor(None::<PostProcessorWrapper>);
+            pairing = Some(Box::new([plain, tokenizer]));
         }
         if truncate {
             inner.with_truncation(truncation).map_err(|e| tokenizer_error(&e))?;
@@ -190,6 +194,18 @@ fn refuse_lots(inner: &Tokenizer) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Of two entries with one id, the crate serialises and names the one or the other by chance, so that fingerprints and
+/// names would differ from load to load. A Unigram model's ids are its pieces' places, which are never shared.
+fn refuse_shared_ids(model: &ModelWrapper) -> Result<()> {
+    let mut entries: Vec<(u32, String)> = model.get_vocab().into_iter().map(|(token, id)| (id, token)).collect();
+    entries.sort_unstable();
+    let Some(two) = entries.windows(2).find(|two| two[0].0 == two[1].0) else { return Ok(()) };
+    Err(tokenizer_error(&format!(
+        "its tokens {:?} and {:?} share the id {}, so that counts could not tell them apart; give each token an id of its own",
+        two[0].1, two[1].1, two[0].0
+    )))
 }
 
 fn size(inner: &Tokenizer) -> u32 {

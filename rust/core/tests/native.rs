@@ -4,7 +4,7 @@ mod pipelines;
 
 use std::sync::{Arc, LazyLock};
 
-use pipelines::random::{self, Kind};
+use pipelines::random::{self, Gaps, Kind, NO_GAPS};
 use pipelines::{PIPELINES, text};
 use proptest::prelude::*;
 use prunus_core::{Counter, Engine, EngineOptions, Path};
@@ -80,9 +80,24 @@ proptest! {
         ignore_merges in any::<bool>(),
         rows in proptest::collection::vec(random::row(), 8),
     ) {
-        let json = random::tokenizer(kind, &picks, ignore_merges);
+        let json = random::tokenizer(kind, &picks, ignore_merges, NO_GAPS);
         let native = engine(&json, Path::Native, true);
         prop_assert_eq!(counted(&native, &rows, 1 << 16), expected(&native, &rows));
+    }
+
+    /// A character that leaves no symbol lets `▁` merge across it; such models must not be cut there.
+    #[test]
+    fn characters_that_vanish_between_marks(
+        unknown in proptest::option::of(proptest::sample::select(vec!["<unk>", "▁", "a▁a", "x", "▁▁", ""])),
+        bytes in proptest::sample::select(vec![0, 0, 128, 255, 256]),
+        picks in proptest::collection::vec((0usize..60, 0usize..60), 0..20),
+        rows in proptest::collection::vec("([ ▁]{1,3}[aбx]{0,2}){1,5}|[a ▁xб😀中\n]{0,12}", 8),
+    ) {
+        let json = random::tokenizer(Kind::Marked, &picks, false, Gaps { unknown, bytes });
+        let auto = engine(&json, Path::Auto, true);
+        let native = auto.path() != "generic";
+        prop_assert_eq!(native, !matches!(unknown, Some("a▁a" | "")) && (bytes == 256 || matches!(unknown, Some("<unk>" | "x"))));
+        prop_assert_eq!(counted(&auto, &rows, 1 << 16), expected(&auto, &rows), "{}", json);
     }
 }
 

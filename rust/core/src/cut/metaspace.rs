@@ -4,6 +4,11 @@
 //! place, because its result would have to hold that pair. The sequence of merges inside one side depends on the
 //! ranks within that side alone, so both sides end as if they stood alone. `▁` itself is an entry, so a run of
 //! unknown characters (fused or not) ends before it as well.
+//!
+//! The proof needs a symbol other than `▁` where the text has such a character. A character without an entry gives
+//! none if there is neither an unknown token nor a byte for it (`▁x▁` is `▁▁` to the model then), and `▁` itself, or
+//! an empty string, if that is the unknown token. Such models are refused, as are those with two entries of one id,
+//! of which one may merge in the other's place.
 
 /// The scanner for `▁`-models; pieces carry a space or `▁` where the model sees `▁`.
 #[derive(Debug)]

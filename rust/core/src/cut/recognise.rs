@@ -226,10 +226,10 @@ fn metaspace(loaded: &Loaded) -> Result<Native, String> {
     } else {
         return Err("its normaliser is not Llama's".to_owned());
     };
-    safe_before_mark(loaded)?;
+    let pieces = PieceTokenizer::new(loaded, Spelling::Metaspace);
+    safe_before_mark(loaded, &pieces.model)?;
     let added = AddedTokens::new(loaded, normalization, false)?;
-    let scanner = Scanner::Metaspace(Metaspace { prepend });
-    Ok(Native::new("metaspace", added, scanner, PieceTokenizer::new(loaded, Spelling::Metaspace)))
+    Ok(Native::new("metaspace", added, Scanner::Metaspace(Metaspace { prepend }), pieces))
 }
 
 /// A pre-tokeniser that does nothing to a text without spaces (Gemma's splits at spaces that its normaliser replaced).
@@ -243,15 +243,19 @@ fn is_without_spaces(pre_tokenizer: &Value) -> bool {
 }
 
 /// The condition of the safe split (see [`super::metaspace`]).
-fn safe_before_mark(loaded: &Loaded) -> Result<(), String> {
-    let ModelWrapper::BPE(model) = loaded.inner.get_model() else {
-        return Err("its model is not BPE".to_owned());
+fn safe_before_mark(loaded: &Loaded, native: &Model) -> Result<(), String> {
+    let (ModelWrapper::BPE(model), Model::Bpe(native)) = (loaded.inner.get_model(), native) else {
+        return Err("its model is not one that is fully understood".to_owned());
     };
     if model.ignore_merges {
         return Err("its model looks whole rows up in the vocabulary (ignore_merges)".to_owned());
     }
     if model.token_to_id("▁").is_none() {
         return Err("▁ is no entry of its vocabulary".to_owned());
+    }
+    let shows = |unknown: &String| !unknown.trim_start_matches('▁').is_empty();
+    if !native.falls_back_wholly() && !model.unk_token.as_ref().is_some_and(shows) {
+        return Err("a character without a token leaves no trace in it, so that ▁ merges across".to_owned());
     }
     let crosses = |token: &str| token.trim_start_matches('▁').contains('▁');
     match model.get_vocab().keys().find(|token| crosses(token)) {

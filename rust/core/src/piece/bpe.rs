@@ -161,8 +161,12 @@ impl Bpe {
 
     /// Whether equal characters always begin as the same symbols, which no merge but that of characters touches.
     pub fn is_plain(&self) -> bool {
-        let all_bytes = self.fallback.as_ref().is_some_and(|table| table.iter().all(Option::is_some));
-        !self.odd_parts && (self.bytes.is_some() || all_bytes)
+        !self.odd_parts && (self.bytes.is_some() || self.falls_back_wholly())
+    }
+
+    /// Whether every character without an entry becomes the tokens of its bytes.
+    pub fn falls_back_wholly(&self) -> bool {
+        self.fallback.as_ref().is_some_and(|table| table.iter().all(Option::is_some))
     }
 
     /// The strings that merges give, as pieces spell them.

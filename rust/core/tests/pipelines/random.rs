@@ -12,6 +12,18 @@ pub enum Kind {
     Marked,
 }
 
+/// What becomes of characters without an entry in a vocabulary of characters.
+#[derive(Debug, Clone, Copy)]
+pub struct Gaps {
+    /// The unknown token.
+    pub unknown: Option<&'static str>,
+    /// So many of the 256 tokens of bytes are there.
+    pub bytes: u32,
+}
+
+/// Every character becomes its own token or those of its bytes.
+pub const NO_GAPS: Gaps = Gaps { unknown: None, bytes: 256 };
+
 fn byte_alphabet() -> Vec<String> {
     let printable = |b: u32| matches!(b, 0x21..=0x7E | 0xA1..=0xAC | 0xAE..=0xFF);
     let mut next = 256;
@@ -32,12 +44,13 @@ fn seeds(kind: Kind, alphabet: &[String]) -> Vec<String> {
 }
 
 /// A tokenizer.json; merges join random neighbours of what there is so far.
-pub fn tokenizer(kind: Kind, picks: &[(usize, usize)], ignore_merges: bool) -> String {
+pub fn tokenizer(kind: Kind, picks: &[(usize, usize)], ignore_merges: bool, gaps: Gaps) -> String {
     let mut tokens = match kind {
         Kind::Bytes => byte_alphabet(),
         Kind::Marked => {
-            let bytes = (0..256).map(|byte| format!("<{byte:#04X}>"));
-            bytes.chain("▁ab中文é".chars().map(String::from)).collect()
+            let bytes = (0..gaps.bytes).map(|byte| format!("<{byte:#04X}>"));
+            let unknown = gaps.unknown.map(String::from);
+            bytes.chain("▁ab中文é".chars().map(String::from)).chain(unknown).collect()
         }
     };
     let mut parts = seeds(kind, &tokens);
@@ -68,8 +81,8 @@ pub fn tokenizer(kind: Kind, picks: &[(usize, usize)], ignore_merges: bool) -> S
     };
     json!({"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": Value::Null,
         "pre_tokenizer": pre_tokenizer, "post_processor": null, "decoder": null,
-        "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-            "end_of_word_suffix": null, "fuse_unk": marked, "byte_fallback": marked,
+        "model": {"type": "BPE", "dropout": null, "unk_token": gaps.unknown, "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": marked, "byte_fallback": marked && gaps.bytes > 0,
             "ignore_merges": ignore_merges && !marked, "vocab": vocabulary, "merges": merges}})
     .to_string()
 }
