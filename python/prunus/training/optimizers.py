@@ -9,7 +9,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from prunus.errors import OptimizerError
-from prunus.training.events import Event, Recording, check_optimizer, snapshot
+from prunus.training.events import Event, Recording, check_optimizer, decay_of, snapshot
 from prunus.training.replay import replay
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class _TableWatch:
         """Brings the other rows and their states up to date."""
         if not self.events:
             return
-        replay(self.events, self.table.rest, self.table.tensor.device)
+        if any(decay_of(event) != 1.0 for event in self.events):
+            replay(self.events, self.table.own_rest(), self.table.tensor.device)
         self.events.clear()
         for recording in self.recordings.values():
             if recording.updated:

@@ -12,6 +12,7 @@ import torch
 from prunus.errors import UsageError
 from prunus.remap import IdRemap
 from prunus.training.adapters import entered_at, renumber_tokens
+from prunus.training.backing import Base
 from prunus.training.discovery import input_tables, refuse_tied
 from prunus.training.entry import Entry
 from prunus.training.fetching import Fetching, fetch_ahead
@@ -68,6 +69,7 @@ class FineTuning:
         """Leaves only the kept rows in memory; on any error the model is as it was.
 
         Raises:
+            CheckpointError: `base` holds other values than the model.
             LiveModelError: The model cannot be shrunk.
             OutputError: The other rows cannot be written to the temporary file.
             SelectionError: No id, or an id beyond the table, is kept.
@@ -150,7 +152,8 @@ class FineTuning:
         self.remap = None
 
     def _shrink(self, stack: ExitStack, table: Table, kept: Any) -> Table:
-        table.shrink(kept, self._options.spill_dir)
+        base = None if self._options.base is None else Base(self._options.base)
+        table.shrink(kept, self._options.spill_dir, base)
         stack.callback(table.restore)
         return table
 
@@ -192,6 +195,7 @@ class Options:
     embeddings: Collection[str] | None
     elementwise: tuple[type[Any], ...]
     spill_dir: str | os.PathLike[str] | None
+    base: str | os.PathLike[str] | None
 
     def __post_init__(self) -> None:
         for name, known in (("mode", MODES), ("unseen", UNSEEN), ("save", SAVE)):
@@ -218,6 +222,7 @@ def fine_tuning(
     embeddings: Collection[str] | None = None,
     elementwise: Iterable[type[Any]] = (),
     spill_dir: str | os.PathLike[str] | None = None,
+    base: str | os.PathLike[str] | None = None,
 ) -> FineTuning:
     """Trains on the rows that a task needs; the full model comes back afterwards, equal to that of full fine-tuning.
 
@@ -244,6 +249,8 @@ def fine_tuning(
         embeddings: Names of the embedding modules, where the model has no `get_input_embeddings()`.
         elementwise: Optimizer classes whose update of an element depends on that element alone.
         spill_dir: Directory of the temporary file.
+        base: The checkpoint that the model was loaded from: the other rows are read from it, and copied to a temporary
+            file only when training changes them or a full checkpoint is saved. It must not be written to meanwhile.
 
     Raises:
         UsageError: An option is unknown. What `FineTuning.begin` raises comes when the block is entered.
@@ -265,6 +272,7 @@ def fine_tuning(
         embeddings=embeddings,
         elementwise=tuple(elementwise),
         spill_dir=spill_dir,
+        base=base,
     )
     return FineTuning(model, keep, tokenizer, options)
 

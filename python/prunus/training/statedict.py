@@ -68,6 +68,7 @@ class StateDicts:
     def _whole(self, table: Table) -> Any:
         """The full tensor; the same object as long as somebody holds it and nothing was trained meanwhile."""
         self._watch.advance()
+        table.own_rest()  # what is saved now may be written over the checkpoint that rows are read from
         tensor = table.tensor
         known = self._last.get(id(tensor))
         full = known[0]() if known is not None and known[1] == tensor._version else None
@@ -80,6 +81,6 @@ class StateDicts:
         for name, table in self._held(module):
             value = state_dict.get(prefix + name)
             if isinstance(value, torch.Tensor) and tuple(value.shape) == table.full_shape != table.small_shape:
-                table.rest.copy_(table.pick_rest(value))
+                table.own_rest().copy_(table.pick_rest(value))
                 self._watch.forget(table)
                 state_dict[prefix + name] = table.pick(value)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunus.errors import UsageError
+from prunus.training.backing import CheckpointRows
 from prunus.training.store import blocks, spill
 
 if TYPE_CHECKING:
     import os
+
+    from prunus.training.backing import Base
 
 
 class Table:
@@ -40,6 +43,7 @@ class Table:
         self.kept: Any = torch.arange(self.rows)
         self.rest_ids: Any = torch.empty(0, dtype=torch.int64)
         self.rest: Any = None
+        self._directory: str | os.PathLike[str] | None = None
 
     @property
     def spilled(self) -> Any:
@@ -56,10 +60,16 @@ class Table:
         """Whether only kept rows are in memory."""
         return self.rest is not None
 
-    def shrink(self, kept: Any, directory: str | os.PathLike[str] | None) -> None:
+    def shrink(self, kept: Any, directory: str | os.PathLike[str] | None, base: Base | None = None) -> None:
         """Leaves only the rows `kept` in memory; a gradient that is there is sliced too.
 
+        Args:
+            kept: Ids `(kept,)`, int64.
+            directory: Where a temporary file for the others lies; the system's place by default.
+            base: A checkpoint to read the others from instead, for as long as nothing changes them.
+
         Raises:
+            CheckpointError: The checkpoint holds other values than the model.
             UsageError: Rows that would leave hold a gradient that no optimizer has used yet.
             OutputError: The other rows cannot be written to the temporary file.
         """
@@ -67,8 +77,11 @@ class Table:
         mask[kept] = False
         self.rest_ids = mask.nonzero().view(-1)
         grad = self._small_grad(kept)
-        data = self.tensor.data.movedim(self.axis, 0)
-        self.rest = spill(data, self.rest_ids, directory)
+        self._directory = directory
+        if base is None:
+            self.rest = spill(self.tensor.data.movedim(self.axis, 0), self.rest_ids, directory)
+        else:
+            self.rest = base.rows(self.tensor.data, self.name, self.axis, self.rest_ids)
         self.kept = kept
         swap(self.tensor, self.pick(self.tensor.data), grad)
 
@@ -83,6 +96,17 @@ class Table:
         swap(self.tensor, full, grad)
         self.rest = None
 
+    def own_rest(self) -> Any:
+        """`rest`, to be written to: rows of a checkpoint are copied to a temporary file first.
+
+        Raises:
+            CheckpointError: The checkpoint was written to since the block began.
+            OutputError: The rows cannot be written.
+        """
+        if isinstance(self.rest, CheckpointRows):
+            self.rest = self.rest.copied(self._directory)
+        return self.rest
+
     def hold(self, fetched: Any) -> None:
         """Keeps these ids of `rest` in memory, behind the rows that never left; others that came back leave again.
 
@@ -95,7 +119,8 @@ class Table:
         longer = len(old) <= len(fetched) and torch.equal(fetched[: len(old)], old)
         stay = len(self.kept) if longer else base
         data, grad = self.tensor.data, self.tensor.grad
-        self.rest[self._places(self.kept[stay:])] = data[stay:].to("cpu", self.rest.dtype)
+        if stay < len(self.kept):
+            self.own_rest()[self._places(self.kept[stay:])] = data[stay:].to("cpu", self.rest.dtype)
         new = fetched[stay - base :]
         rows = self.rows_of(self.rest, new, data)
         if grad is not None:
