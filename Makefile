@@ -41,6 +41,7 @@ bench: $(VENV)/.installed $(VENV)/.test-tools ## scan and prune beside their pee
 	$(BIN)/python benchmarks/scan.py
 	$(BIN)/python benchmarks/prune.py
 	$(BIN)/python -W ignore benchmarks/training.py --json benchmarks/results/training.json
+	$(BIN)/python -W ignore benchmarks/inference.py --json benchmarks/results/inference.json
 
 paper: $(VENV)/.installed $(VENV)/.test-tools ## unused vocabulary by task and tokenizer, as in the paper; writes docs/unused-vocabulary.md
 	$(BIN)/python -W ignore benchmarks/paper/table.py

@@ -115,7 +115,8 @@ def main() -> None:
     for line in found:
         print(
             f"| {line['model']} | {line['rows']:,} | {line['kept']:,} | {line['looked_up']:,} | {line['most_rows']:,} "
-            f"| {line['table_mb']:.1f} MB | {line['largest_mb']:.1f} MB | {line['time_ratio']:.3f} | {line['begin_s']:.2f} s |"
+            f"| {line['table_mb']:.1f} MB | {line['largest_mb']:.1f} MB "
+            f"| {line['time_ratio']:.3f} | {line['begin_s']:.2f} s |"
         )
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
