@@ -235,6 +235,26 @@ def histogram_of() -> Callable[[Any], dict[int, int]]:
 
 
 @pytest.fixture(scope="session")
+def fragments() -> list[str]:
+    """`FRAGMENTS`."""
+    return FRAGMENTS
+
+
+@pytest.fixture(scope="session")
+def charsmap() -> Callable[[], str]:
+    """The table of a real `Precompiled` normaliser (T5's; XLM-R's is the same rules)."""
+
+    def read() -> str:
+        path = _shared() / "t5-small" / "tokenizer.json"
+        if not path.exists():
+            pytest.skip("no real tokenizers here")
+        table: str = json.loads(path.read_bytes())["normalizer"]["precompiled_charsmap"]
+        return table
+
+    return cache(read)
+
+
+@pytest.fixture(scope="session")
 def rows_like() -> Callable[..., st.SearchStrategy[str]]:
     """`adversarial`."""
     return adversarial

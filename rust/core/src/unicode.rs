@@ -17,6 +17,13 @@ pub const SPACE: u8 = 4;
 /// Everything else.
 pub const OTHER: u8 = 0;
 
+/// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`, a bit of [`case_classes`].
+pub const UPPER: u8 = 8;
+/// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`, a bit of [`case_classes`].
+pub const LOWER: u8 = 16;
+/// `\p{M}`, a bit of [`case_classes`].
+pub const MARK: u8 = 32;
+
 const BLOCK: usize = 256;
 const CODE_POINTS: u32 = 0x11_0000;
 
@@ -92,18 +99,37 @@ pub fn previous(bytes: &[u8], end: usize) -> usize {
 /// Letters, numbers and whitespace of the library's regex engine; `None` if the engine cannot be asked.
 pub fn regex_classes() -> Option<&'static CharTable> {
     static TABLE: OnceLock<Option<CharTable>> = OnceLock::new();
-    TABLE.get_or_init(probe_regex_classes).as_ref()
+    TABLE.get_or_init(|| probe(&[(r"\p{L}+", LETTER), (r"\p{N}+", NUMBER), (r"\s+", SPACE)])).as_ref()
 }
 
-fn probe_regex_classes() -> Option<CharTable> {
+/// Letters by case ([`UPPER`], [`LOWER`], both for caseless ones), marks, numbers and whitespace of that engine.
+pub fn case_classes() -> Option<&'static CharTable> {
+    const CASES: [(&str, u8); 6] = [
+        (r"[\p{Lu}\p{Lt}]+", UPPER),
+        (r"\p{Ll}+", LOWER),
+        (r"[\p{Lm}\p{Lo}]+", UPPER | LOWER),
+        (r"\p{M}+", UPPER | LOWER | MARK),
+        (r"\p{N}+", NUMBER),
+        (r"\s+", SPACE),
+    ];
+    static TABLE: OnceLock<Option<CharTable>> = OnceLock::new();
+    let letters = |table: &CharTable, coarse: &CharTable| {
+        let is_letter = |class: u8| class & (UPPER | LOWER) != 0 && class & MARK == 0;
+        (0..CODE_POINTS).all(|code| is_letter(table.get(code)) == (coarse.get(code) == LETTER))
+    };
+    TABLE.get_or_init(|| probe(&CASES).filter(|table| regex_classes().is_some_and(|all| letters(table, all)))).as_ref()
+}
+
+/// The table of the patterns' values; `None` if two patterns share a character, since the scanners take them apart.
+fn probe(patterns: &[(&str, u8)]) -> Option<CharTable> {
     let all: String = (0..CODE_POINTS).filter_map(char::from_u32).collect();
     let mut classes = vec![OTHER; CODE_POINTS as usize];
-    for (pattern, class) in [(r"\p{L}+", LETTER), (r"\p{N}+", NUMBER), (r"\s+", SPACE)] {
+    for &(pattern, class) in patterns {
         let regex = SysRegex::new(pattern).ok()?;
         for (start, end) in regex.find_iter(&all) {
             for character in all[start..end].chars() {
                 if classes[character as usize] != OTHER {
-                    return None; // the scanners take the classes to be disjoint
+                    return None;
                 }
                 classes[character as usize] = class;
             }

@@ -88,7 +88,7 @@ impl Cl100k {
             return run(self.classes, bytes, end, LETTER);
         }
         if class == NUMBER {
-            return self.number(bytes, end);
+            return number(self.classes, bytes, end, self.digits);
         }
         if end < bytes.len() && first != b'\r' && first != b'\n' {
             let (after, length) = self.classes.at(bytes, end);
@@ -108,20 +108,21 @@ impl Cl100k {
             None => whitespace(self.classes, bytes, at, end),
         }
     }
+}
 
-    fn number(&self, bytes: &[u8], mut end: usize) -> usize {
-        for _ in 1..self.digits {
-            if end >= bytes.len() {
-                break;
-            }
-            let (class, length) = self.classes.at(bytes, end);
-            if class != NUMBER {
-                break;
-            }
-            end += length;
+/// `\p{N}{1,most}`, whose first number ends at `end`.
+pub(super) fn number(classes: &CharTable, bytes: &[u8], mut end: usize, most: usize) -> usize {
+    for _ in 1..most {
+        if end >= bytes.len() {
+            break;
         }
-        end
+        let (class, length) = classes.at(bytes, end);
+        if class != NUMBER {
+            break;
+        }
+        end += length;
     }
+    end
 }
 
 /// End of the run of characters of `class` that goes on at `at`.
@@ -138,7 +139,7 @@ fn run(classes: &CharTable, bytes: &[u8], mut at: usize, class: u8) -> usize {
 }
 
 /// `\s+(?!\S)|\s+` from `at`, where the first whitespace character ends at `end`: all but the last before a text.
-fn whitespace(classes: &CharTable, bytes: &[u8], at: usize, end: usize) -> usize {
+pub(super) fn whitespace(classes: &CharTable, bytes: &[u8], at: usize, end: usize) -> usize {
     let stop = run(classes, bytes, end, SPACE);
     if stop == bytes.len() {
         return stop;
@@ -164,7 +165,7 @@ fn contraction(bytes: &[u8]) -> usize {
 
 /// The same in any case; U+017F (ſ) is an s then.
 #[inline]
-fn contraction_any_case(bytes: &[u8]) -> usize {
+pub(super) fn contraction_any_case(bytes: &[u8]) -> usize {
     match bytes {
         [b's' | b'S' | b't' | b'T' | b'm' | b'M' | b'd' | b'D', ..] => 1,
         [b'r' | b'R' | b'v' | b'V', b'e' | b'E', ..] | [b'l' | b'L', b'l' | b'L', ..] | [0xC5, 0xBF, ..] => 2,

@@ -9,6 +9,7 @@ pub mod bytelevel;
 pub mod digits;
 pub mod falcon;
 pub mod metaspace;
+pub mod o200k;
 mod recognise;
 mod safe;
 pub mod words;
@@ -26,6 +27,8 @@ pub enum Scanner {
     Digits(Box<digits::Digits>),
     /// The expression of cl100k, Llama-3 and Qwen.
     Cl100k(bytelevel::Cl100k),
+    /// The expression of o200k and Tekken.
+    O200k(o200k::O200k),
     /// Falcon's sequence of punctuation, GPT-2, digits and groups of three.
     Falcon(Box<falcon::Falcon>),
     /// BERT's whitespace, punctuation and ideographs.
@@ -50,6 +53,7 @@ impl Scanner {
             Self::Gpt2Prefixed(scanner) => scanner.cut(bytes, 0, bytes.len(), |start, end| emit(bytes, start, end)),
             Self::Digits(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Cl100k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::O200k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Falcon(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Bert(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Words(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),

@@ -10,12 +10,13 @@ use super::bytelevel::{Cl100k, Gpt2};
 use super::digits::Digits;
 use super::falcon::Falcon;
 use super::metaspace::{Metaspace, Prepend};
+use super::o200k::O200k;
 use super::safe::{LONGEST_WHOLE, SafeSplits};
 use super::words::Words;
 use crate::added::{AddedTokens, Guard, Normalization};
 use crate::piece::{BYTE_ALPHABET, Model, PieceTokenizer, Spelling};
 use crate::tokenizer::Loaded;
-use crate::unicode::{CharTable, beside_space, regex_classes};
+use crate::unicode::{CharTable, beside_space, case_classes, regex_classes};
 
 /// A native path: how to find added tokens, how to cut, and how to tokenise a piece.
 #[derive(Debug)]
@@ -72,6 +73,16 @@ impl Native {
 const CL100K: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const O200K: &str = concat!(
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+);
+const TEKKEN: &str = concat!(
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+",
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*",
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+);
 
 /// The native path for a tokenizer, or why there is none.
 ///
@@ -141,6 +152,12 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
         [split, bytes] if sequence && split_regex(split, QWEN) && is_byte_level(bytes, false) => {
             ("qwen", Scanner::Cl100k(Cl100k { classes, digits: 1 }))
         }
+        [split, bytes] if sequence && split_regex(split, O200K) && is_byte_level(bytes, false) => {
+            ("o200k", by_case(true, 3)?)
+        }
+        [split, bytes] if sequence && split_regex(split, TEKKEN) && is_byte_level(bytes, false) => {
+            ("tekken", by_case(false, 1)?)
+        }
         [punctuation, bytes, digits, threes]
             if sequence
                 && *punctuation == json!({"type": "Punctuation", "behavior": "Contiguous"})
@@ -154,6 +171,11 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
     };
     let added = AddedTokens::new(loaded, normalization, false)?;
     Ok(Native::new(name, added, scanner, PieceTokenizer::new(loaded, Spelling::ByteLevel)))
+}
+
+fn by_case(contractions: bool, digits: usize) -> Result<Scanner, String> {
+    let classes = case_classes().ok_or("the library's classes of letters overlap or leave gaps")?;
+    Ok(Scanner::O200k(O200k { classes, contractions, digits }))
 }
 
 fn falcon(classes: &'static CharTable) -> Falcon {

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 const CL100K: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const O200K: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Name, path that must be chosen, tokenizer.json.
 pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
@@ -46,6 +48,8 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
         ("neox", "native:gpt2", tokenizer(json!({"type": "NFC"}), bytes(true), byte_level_bpe(), &added(false))),
         ("cl100k", "native:cl100k", tokenizer(Value::Null, split(CL100K), byte_level_bpe(), &added(false))),
         ("qwen", "native:qwen", tokenizer(json!({"type": "NFC"}), split(QWEN), byte_level_bpe(), &[])),
+        ("o200k", "native:o200k", tokenizer(Value::Null, split(O200K), byte_level_bpe(), &added(false))),
+        ("tekken", "native:tekken", tokenizer(Value::Null, split(TEKKEN), byte_level_bpe(), &[])),
         ("split-other", "generic", tokenizer(Value::Null, split(r"\s+|\S+"), byte_level_bpe(), &[])),
         ("falcon", "native:falcon", tokenizer(Value::Null, falcon, byte_level_bpe(), &[])),
         ("phi3", "native:metaspace", tokenizer(prepend, Value::Null, marked_bpe(), &added(false))),
@@ -114,12 +118,22 @@ fn byte_level_bpe() -> Value {
         next += u32::from(!printable(byte));
         alphabet.extend(char::from_u32(code).map(String::from));
     }
+    // Borders of words by case: the last byte on one side, the first on the other.
+    let pairs = [
+        "aB", "BA", "Ba", "中A", "A中", "\u{301}A", "A\u{301}", "\u{301}a", "ǅa", "Aǅ", "ʰA", "/\n", "\n/", "A'",
+        "中'", "sA",
+    ];
+    let across = pairs.map(|pair| {
+        let second = pair.char_indices().nth(1).map_or(0, |(at, _)| at);
+        [second - 1, second].map(|at| alphabet[usize::from(pair.as_bytes()[at])].as_str()).join(" ")
+    });
     let merges = [
         "a a", "Ġ a", "aa a", "Ġa a", "Ġ Ġ", "' s", "1 2", "12 1", "Ċ Ċ", "Ã ©", "a b", "b a", "Ġ .", ". .",
         // Across borders of every expression, so that a cut too many or too few shows.
         "¿ a", "Ċ Ġ", "Ġ Ċ", "a '", "' a", "1 a", "a 1", "Ġ 1", "1 .", ". Ċ", "s a", "č Ċ", "Ġ '",
     ];
-    bpe(alphabet, &merges, &json!(null), false)
+    let merges: Vec<&str> = merges.into_iter().chain(across.iter().map(String::as_str)).collect();
+    bpe(alphabet.clone(), &merges, &json!(null), false)
 }
 
 /// Characters with `▁`, byte fallback for some, unknown for the rest.
@@ -157,6 +171,21 @@ const FRAGMENTS: &[&str] = &[
     "'ſa",
     "'Sa",
     "\n a",
+    "aB",
+    "BA",
+    "Ba",
+    "ABC",
+    "中A",
+    "A中",
+    "\u{301}A",
+    "\u{301}'s",
+    "ǅ",
+    "ʰ",
+    "A's",
+    "中'Ll",
+    "/",
+    "/\n/",
+    "!/\r\n//a",
     " \r\n  1",
     "a's",
     "a",
