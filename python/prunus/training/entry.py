@@ -43,7 +43,7 @@ class Entry:
         stack.callback(self._model.register_forward_pre_hook(self._entering, with_kwargs=True, prepend=True).remove)
         for name, wrapper in (("generate", self._generate), ("save_pretrained", self._save_pretrained)):
             if hasattr(self._model, name) and (name == "generate" or self._full):
-                vars(self._model)[name] = _around(getattr(self._model, name), wrapper)
+                vars(self._model)[name] = around(getattr(self._model, name), wrapper)
                 stack.callback(vars(self._model).pop, name)
 
     def _entering(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002
@@ -58,9 +58,7 @@ class Entry:
         if name.endswith("input_ids"):
             return self._renumbering(value)
         if name == "labels" and self._labels:
-            ignored = value == _IGNORED
-            some = self._kept[0].to(device=value.device, dtype=value.dtype)
-            return torch.where(ignored, value, self._renumbering(torch.where(ignored, some, value)))
+            return renumbered_labels(value, self._renumbering, self._kept)
         return value
 
     def _generate(self, original: Any, *args: Any, **kwargs: Any) -> Any:
@@ -98,7 +96,16 @@ def _are_ids(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and not value.is_floating_point()
 
 
-def _around(original: Any, wrapper: Any) -> Any:
+def renumbered_labels(labels: Any, renumbering: Renumbering, kept: Any) -> Any:
+    """New ids of labels; −100, which the loss leaves out, stays."""
+    ignored = labels == _IGNORED
+    some = kept[0].to(device=labels.device, dtype=labels.dtype)
+    return torch.where(ignored, labels, renumbering(torch.where(ignored, some, labels)))
+
+
+def around(original: Any, wrapper: Any) -> Any:
+    """`original`, called by `wrapper`, which gets it as the first argument."""
+
     def call(*args: Any, **kwargs: Any) -> Any:
         return wrapper(original, *args, **kwargs)
 

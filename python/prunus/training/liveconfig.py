@@ -27,13 +27,16 @@ class LiveConfig:
         model: The model.
         vocabulary: Its vocabulary.
         remap: The kept ids.
+        ids: Whether token ids differ too, and not only sizes.
 
     Raises:
         ConfigError: A config names an id that is not kept, or one that may not move.
     """
 
-    def __init__(self, model: Any, vocabulary: Vocabulary, remap: IdRemap) -> None:
-        self._places = [*_config_places(model, vocabulary, remap), *_module_places(model, vocabulary.rows, remap)]
+    def __init__(self, model: Any, vocabulary: Vocabulary, remap: IdRemap, *, ids: bool = True) -> None:
+        places = [*_config_places(model, vocabulary, remap), *_module_places(model, vocabulary.rows, remap)]
+        sizes = (vocabulary.rows, len(remap))
+        self._places = [place for place in places if ids or (shape_of(place[1]) is None and place[2:] == sizes)]
 
     def apply(self) -> None:
         """The values of the small model."""

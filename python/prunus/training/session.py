@@ -20,6 +20,7 @@ from prunus.training.keepset import rows_to_keep
 from prunus.training.liveconfig import LiveConfig
 from prunus.training.lookup import Renumbering, lookup_hook
 from prunus.training.optimizers import OptimizerWatch
+from prunus.training.output import OutputEntry
 from prunus.training.resizing import holds, resize
 from prunus.training.statedict import StateDicts
 from prunus.training.table import Table
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from types import TracebackType
 
-MODES = ("input", "input+output")
+    from prunus.training.vocabulary import LiveTensor
+
+MODES = ("input", "input+output", "output")
 UNSEEN = ("error", "unk", "fetch")
 SAVE = ("full", "pruned")
 
@@ -78,7 +81,8 @@ class FineTuning:
         if self.remap is not None:
             raise UsageError("the block has begun already", hint="Call restore() first.")
         with ExitStack() as stack:
-            kept = self._begin_input(stack) if self._options.mode == "input" else self._begin_both(stack)
+            begin = {"input": self._begin_input, "input+output": self._begin_both, "output": self._begin_output}
+            kept = begin[self._options.mode](stack)
             _forget_compiled(stack)
             self._undo = stack.pop_all()
             self.remap = IdRemap(kept.numpy().astype("uint32"))
@@ -129,17 +133,30 @@ class FineTuning:
         vocabulary = vocabulary_of(self.model)
         kept = self._rows(vocabulary.rows)
         config = LiveConfig(self.model, vocabulary, IdRemap(kept.numpy().astype("uint32")))
-        tables = [self._shrink(stack, Table(t.tensor, t.name, t.axis), kept) for t in vocabulary.tensors]
-        self._follow(stack, tables)
-        for module in self.model.modules():
-            if any(holds(module, table.tensor) for table in tables):
-                resize(stack, module, kept, rows=vocabulary.rows)
+        tables = self._shrink_all(stack, vocabulary.tensors, kept, vocabulary.rows)
         config.apply()
         stack.callback(config.undo)
         full = self._options.save == "full"
         entry = Entry(self.model, self._renumbering(tables[0]), kept, config, labels=vocabulary.has_head, full=full)
         entry.install(stack)
         return kept
+
+    def _begin_output(self, stack: ExitStack) -> Any:
+        vocabulary = vocabulary_of(self.model)
+        heads = vocabulary.heads()
+        kept = self._rows(vocabulary.rows)
+        sizes = LiveConfig(self.model, vocabulary, IdRemap(kept.numpy().astype("uint32")), ids=False)
+        tables = self._shrink_all(stack, heads, kept, vocabulary.rows)
+        OutputEntry(self.model, self._renumbering(tables[0]), kept, sizes).install(stack)
+        return kept
+
+    def _shrink_all(self, stack: ExitStack, tensors: Iterable[LiveTensor], kept: Any, rows: int) -> list[Table]:
+        tables = [self._shrink(stack, Table(t.tensor, t.name, t.axis), kept) for t in tensors]
+        self._follow(stack, tables)
+        for module in self.model.modules():
+            if any(holds(module, table.tensor) for table in tables):
+                resize(stack, module, kept, rows=rows)
+        return tables
 
     def _rows(self, rows: int) -> Any:
         return torch.from_numpy(rows_to_keep(self._keep, rows, self.model, self._tokenizer))
@@ -204,7 +221,7 @@ class Options:
                 raise UsageError(f"{name}={value!r} is unknown", hint=f"Choose one of {', '.join(known)}.")
         if self.unseen == "fetch" and (self.mode != "input" or self.save != "full"):
             raise UsageError(
-                'unseen="fetch" goes with mode="input" and save="full": in the other mode the softmax would change '
+                'unseen="fetch" goes with mode="input" and save="full": in the other modes the softmax would change '
                 "in the middle of training, and small checkpoints would differ in shape",
                 hint='Count every data set, or choose unseen="unk".',
             )
@@ -240,7 +257,8 @@ def fine_tuning(
         mode: `input`, which is exact; `input+output` prunes heads and their biases too: the softmax runs over the kept
             tokens, which changes the loss, and training is bit-identical to that of the permanently pruned checkpoint.
             It needs a family; ids, labels and configs are renumbered at the model's entry, `generate` takes and
-            returns original ids, `logits` have one column for each kept token.
+            returns original ids, `logits` have one column for each kept token. `output` prunes an untied head alone:
+            any text goes in, labels and what is generated are kept tokens.
         unseen: What an id outside the kept rows is: `error`, `unk` for the unknown token, or `fetch`: its row is
             brought from the file when it is first looked up, so that any text works; the optimizer's state grows too.
         save: `full`: `state_dict()` and `save_pretrained` inside the block give ordinary full-size checkpoints;

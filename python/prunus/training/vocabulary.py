@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from prunus.errors import LiveModelError
@@ -23,11 +23,13 @@ class LiveTensor:
         tensor: The parameter or buffer.
         name: Its first name.
         axis: The axis that the token id indexes.
+        roles: What it does, under all its names.
     """
 
     tensor: Any
     name: str
     axis: int
+    roles: frozenset[Role]
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,34 @@ class Vocabulary:
         family: The family.
         rows: Rows of its vocabulary tensors.
         tensors: The tensors, ties once.
-        has_head: Whether one of them, under whatever name, is an output head, so that labels are token ids.
     """
 
     family: ModelFamily
     rows: int
     tensors: tuple[LiveTensor, ...]
-    has_head: bool
+
+    @property
+    def has_head(self) -> bool:
+        """Whether one of them, under whatever name, is an output head, so that labels are token ids."""
+        return any(Role.OUTPUT in tensor.roles for tensor in self.tensors)
+
+    def heads(self) -> tuple[LiveTensor, ...]:
+        """The output heads and their biases.
+
+        Raises:
+            LiveModelError: There is no head, or it is tied to the input table.
+        """
+        if not self.has_head:
+            raise LiveModelError('the model has no output head that mode="output" could prune')
+        found = tuple(t for t in self.tensors if t.roles & {Role.OUTPUT, Role.OUTPUT_BIAS})
+        tied = next((t.name for t in found if Role.INPUT in t.roles), None)
+        if tied is not None:
+            raise LiveModelError(
+                f"{tied} is the head and the input table at once, which has to keep every row for any text",
+                hint='Choose mode="input+output".',
+                tensor=tied,
+            )
+        return found
 
 
 def vocabulary_of(model: Any) -> Vocabulary:
@@ -72,5 +95,6 @@ def vocabulary_of(model: Any) -> Vocabulary:
             raise LiveModelError(f"{match.name} has fewer rows than the vocabulary", tensor=match.name)
         if tensor.is_meta or type(tensor).__module__.split(".")[0] not in {"torch"}:
             raise LiveModelError(f"{match.name} is not a plain tensor in memory", tensor=match.name)
-        found.setdefault(id(tensor), LiveTensor(tensor, match.name, match.axis))
-    return Vocabulary(family, rows, tuple(found.values()), any(match.role is Role.OUTPUT for match in matched))
+        known = found.setdefault(id(tensor), LiveTensor(tensor, match.name, match.axis, frozenset()))
+        found[id(tensor)] = replace(known, roles=known.roles | {match.role})
+    return Vocabulary(family, rows, tuple(found.values()))
