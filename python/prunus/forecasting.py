@@ -14,8 +14,8 @@ from prunus.checkpoint.index import Checkpoint
 from prunus.checkpoint.ties import find_ties
 from prunus.errors import ConfigError, SelectionError, UsageError
 from prunus.plugin.family import Role
-from prunus.plugin.manager import family_for
 from prunus.plugin.matching import match_tensors
+from prunus.plugin.serving import family_of
 from prunus.selection import KeepSet, select
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Case:
     """One way of training.
 
     Attributes:
-        mode: `full`, `input`, `input+output` or `lora`.
+        mode: `full`, `input`, `output` (where a head is untied), `input+output` or `lora`.
         parameters: Parameters in memory.
         trained: Those with a gradient.
         weight_bytes: Bytes of the weights at the precision.
@@ -82,16 +82,27 @@ class Forecast:
     precision: str
     cases: tuple[Case, ...]
 
+    @property
+    def logit_bytes(self) -> int:
+        """Bytes of the fp32 logits of 1,000 tokens, where the model has a head; their gradient takes as much again."""
+        return 4000 * self.rows
+
+    @property
+    def kept_logit_bytes(self) -> int:
+        """The same over the kept tokens: modes `output` and `input+output`."""
+        return 4000 * self.kept
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        return asdict(self) | {"logit_bytes": self.logit_bytes, "kept_logit_bytes": self.kept_logit_bytes}
 
     def __str__(self) -> str:
         share = self.vocabulary_parameters / self.cases[0].parameters
         lines = [
             f"{self.model}: {self.kept:,} of {self.rows:,} rows are used; the vocabulary is {share:.1%} of "
             f"{self.cases[0].parameters:,} parameters",
-            f"{self.optimizer}, {self.precision}; activations and logits not counted",
+            f"{self.optimizer}, {self.precision}; activations not counted. A language model's logits come on top: "
+            f"{_size(self.logit_bytes)} in fp32 for 1,000 tokens, {_size(self.kept_logit_bytes)} over the kept ones",
             f"{'mode':14} {'parameters':>14} {'trained':>14} {'weights':>10} {'training':>10} {'saved':>7}",
         ]
         for case in self.cases:
@@ -125,7 +136,7 @@ def forecast(
     Raises:
         CheckpointError: The checkpoint is damaged.
         ConfigError: The config is broken or names no model type.
-        FamilyError: No family claims the model type, or a tensor is not what it says.
+        FamilyError: No family and no structure that Prunus knows describes the model, or a tensor is not what it says.
         SelectionError: An id lies beyond the rows.
         UsageError: The optimizer or precision is unknown.
 
@@ -137,12 +148,13 @@ def forecast(
         if value not in known:
             raise UsageError(f"{name} {value!r} is unknown", hint=f"Choose one of {', '.join(known)}.")
     directory = Path(model_dir).resolve()
-    model_type = read_config(directory).get("model_type")
-    if not isinstance(model_type, str):
+    config = read_config(directory)
+    if not isinstance(config.get("model_type"), str):
         raise ConfigError(f"{directory / 'config.json'}: no `model_type`", hint="Add the one that transformers uses.")
-    family = family_for(model_type)
     checkpoint = Checkpoint.open(directory)
-    matches, rows = match_tensors(family, {name: t.shape for name, t in checkpoint.tensors.items()})
+    shapes = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
+    family = family_of(config, shapes, 0)
+    matches, rows = match_tensors(family, shapes)
     chosen = keep if isinstance(keep, KeepSet) else select(keep)
     ids = {*chosen.ids.tolist(), *chosen.keep.ids, *(i for f in config_ids(directory, family) for i in f.ids)}
     if ids and max(ids) >= rows:
@@ -164,6 +176,8 @@ class _Shape:
         self.total = sum(numbers.values())
         self.vocabulary = sum(number for name, number in numbers.items() if name in roles)
         self.inputs = sum(number for name, number in numbers.items() if roles.get(name) is Role.INPUT)
+        heads = {Role.OUTPUT, Role.OUTPUT_BIAS}
+        self.outputs = sum(number for name, number in numbers.items() if roles.get(name) in heads)
         self.dropped = (rows - kept) / rows if rows else 0.0
         self.tied = any(name in ties.inputs for group in ties.equal for name in group if set(group) & set(ties.outputs))
         self.lone = not ties.outputs
@@ -183,10 +197,13 @@ def _cases(shape: _Shape, sizes: tuple[int, int, int], states: int, rank: int) -
     least = shape.total - round(shape.vocabulary * shape.dropped)
     adapters = rank * shape.adapter_sides
     note = "if the task has no head that is tied to the table; exact" if shape.lone else "exact"
+    rest = shape.total - round(shape.outputs * shape.dropped)
+    head = case("output", rest, rest, "any text in, the loss over the kept tokens")
     only = case("input", shape.total, shape.total, "saves nothing: the head is tied") if shape.tied else None
     return (
         case("full", shape.total, shape.total),
         only or case("input", fewer, fewer, note),
+        *(() if shape.tied or shape.lone else (head,)),
         case("input+output", least, least, "changes the loss of a language model"),
         case("lora", shape.total + adapters, adapters, f"rank {rank}; another method, trains no embedding"),
     )

@@ -11,6 +11,7 @@ from prunus.cli import main
 from prunus.errors import SelectionError, UsageError
 
 from .conftest import ROWS, USED, batches, torch, train, transformers
+from .test_fifty_steps import LLAMA, build
 
 
 @pytest.fixture
@@ -46,6 +47,18 @@ def test_the_forecast_is_what_training_holds(classifier, saved, optimizer: str) 
     with prunus.fine_tuning(classifier, USED):
         assert found["input"].training_bytes == measured()
     assert found["lora"].trained < found["full"].trained
+
+
+def test_an_untied_head_can_be_small_alone(tmp_path) -> None:
+    model = build(LLAMA, "LlamaForCausalLM", untied=True)
+    model.save_pretrained(tmp_path / "model")
+    found = prunus.forecast(tmp_path / "model", prunus.select(keep_ids=USED))
+    case = next(case for case in found.cases if case.mode == "output")
+    with prunus.fine_tuning(model, USED, mode="output"):
+        assert case.parameters == sum(p.numel() for p in model.parameters())
+        logits = model(input_ids=torch.zeros((1, 1000), dtype=torch.int64)).logits
+        assert found.kept_logit_bytes == logits.float().nbytes == found.to_dict()["kept_logit_bytes"]
+    assert found.logit_bytes == found.kept_logit_bytes * ROWS // len(USED)
 
 
 def test_a_tied_head_saves_nothing_in_mode_input_and_a_large_task_does_not_pay(tied, tmp_path, capsys) -> None:
