@@ -1,124 +1,61 @@
-"""Fault injection over the commands: SIGKILL at random moments, a full disk. Figures: docs/reliability.md.
+"""Fault injection over the commands: SIGKILL at random moments, and disks that fail. Figures: docs/reliability.md.
 
-    python tools/faults.py [--kills 100] [--seed 0]
+    python tools/faults.py [--kills 100] [--seed 0] [--commands scan resume prune restore] [--only kills]
 
-Afterwards the output must be absent or whole, the source unchanged, and a run must succeed beside the leftovers.
+Afterwards the output must be absent or whole, the source unchanged, and a run must succeed beside the leftovers. Root
+is needed to mount a full disk and to give permissions up, and a C compiler for a failing one.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import random
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 sys.path.insert(0, str(Path(__file__).parent))
-from smoke import WORDS, write_model
+from faulty_disks import failing_reads, failing_writes, full_disk, lost_permission
+from subject import OUT, WORK, Command, commands, digest, prepare, remove, start, start_command
 
-RUN = """
-import sys
-sys.path.insert(0, {tools!r})
-import smoke
-from prunus.cli import main
-from prunus.plugin.manager import plugin_manager
-plugin_manager().register(smoke.Toy(), "toy")
-sys.exit(main(sys.argv[1:]))
-"""
-PRUNE = ("prune", "model", "--counts", "counts.parquet", "--no-forward", "--tokenizer-from", "file", "-q", "-o")
-SCAN = ("scan", "corpus.parquet", "--tokenizer", "model", "--tokenizer-from", "file", "-q", "-o")
-COMMANDS = {"scan": (SCAN, "out.parquet"), "prune": (PRUNE, "out")}
+HARMLESS = {"killed", "absent", "whole", "refused", "written", "units kept"}
 
 
-def digest(path: Path) -> str:
-    """Names and bytes below a path, times of the report left out."""
-    total = hashlib.sha256()
-    for file in sorted([path] if path.is_file() else (p for p in path.rglob("*") if p.is_file())):
-        if file.name != "report.json":
-            total.update(file.name.encode() + file.read_bytes())
-    return total.hexdigest()
-
-
-def prepare(folder: Path) -> None:
-    """A model, a corpus large enough for a kill to fall into its scan, and its counts."""
-    write_model(folder / "model")
-    texts = [" ".join(random.Random(n).choices(WORDS[1:], k=400)) for n in range(200)] * 60
-    pq.write_table(pa.table({"text": texts}), folder / "corpus.parquet")
-    start(folder, *SCAN, "counts.parquet").wait()
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """One command in its own process, silent."""
-    command = [sys.executable, "-c", RUN.format(tools=str(Path(__file__).parent)), *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def killed(folder: Path, name: str, kills: int, chance: random.Random) -> dict[str, int]:
+def killed(folder: Path, command: Command, kills: int, chance: random.Random) -> dict[str, int]:
     """Kills a command again and again; counts what was found afterwards."""
-    command, out = COMMANDS[name]
+    out = folder / OUT
     clock = time.perf_counter()
-    if start(folder, *command, out).wait() != 0:
-        raise SystemExit(f"{name} does not run undisturbed")
+    if start_command(folder, command).wait() != 0:
+        raise SystemExit(f"{command.name} does not run undisturbed")
     seconds = time.perf_counter() - clock
-    whole, source = digest(folder / out), digest(folder / "model")
-    found = dict.fromkeys(("killed", "absent", "whole", "half", "source changed"), 0)
-    for _ in range(kills):
-        remove(folder / out)
-        process = start(folder, *command, out)
+    whole, source = digest(out), digest(folder / "source")
+    if command.name == "resume":
+        start(folder, *commands(folder)["scan"].arguments).wait()
+        if digest(out) != whole:
+            raise SystemExit("an undisturbed scan in units differs from a plain one")
+    names = ("killed", "absent", "whole", "half", "source changed", "fails beside leftovers", "differs then")
+    found = dict.fromkeys(names, 0)
+    for number in range(kills):
+        remove(out)
+        if command.name != "resume" or number % 3 == 0:  # two in three meet what a kill left in the work directory
+            remove(folder / WORK)
+        process = start_command(folder, command)
         time.sleep(chance.uniform(0, 1.05) * seconds)
         process.kill()
         found["killed"] += process.wait() == -signal.SIGKILL
-        state = "absent" if not (folder / out).exists() else "whole" if digest(folder / out) == whole else "half"
-        found[state] += 1
-        found["source changed"] += digest(folder / "model") != source
-    remove(folder / out)
-    code = start(folder, *command, out).wait()
-    found["failed beside leftovers"] = int(code != 0)
-    found["differs beside leftovers"] = int(code == 0 and digest(folder / out) != whole)
-    remove(folder / out)
+        found["absent" if not out.exists() else "whole" if digest(out) == whole else "half"] += 1
+        found["source changed"] += digest(folder / "source") != source
+        if number == kills - 1 or (command.name == "resume" and number % 3 == 2):
+            remove(out)
+            code = start_command(folder, command).wait()
+            found["fails beside leftovers"] += code != 0
+            found["differs then"] += code == 0 and digest(out) != whole
+    remove(out)
+    remove(folder / WORK)
     return found
-
-
-def full_disk(folder: Path) -> dict[str, dict[str, int]]:
-    """Outputs on a file system with room for bytes but for 1 to 16 files only, so that it is full in mid-write.
-
-    Too few bytes would be noticed by `prune` before it writes, and so try nothing. Needs the right to mount.
-    """
-    found = {name: dict.fromkeys(("refused", "written", "half", "wrong exit code"), 0) for name in COMMANDS}
-    for files in range(1, 17):
-        small = folder / "small"
-        small.mkdir(exist_ok=True)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size=8m,nr_inodes={files + 1}", "tmpfs", str(small)]
-        subprocess.run(mount, check=True)
-        try:
-            for name, (command, _) in COMMANDS.items():
-                code = start(folder, *command, "small/out").wait()
-                left = [path.name for path in small.iterdir()]
-                state = "written" if left == ["out"] else "refused" if not left else "half"
-                found[name][state] += 1
-                found[name]["wrong exit code"] += code != {"written": 0, "refused": 1}.get(state, -1)
-                for path in small.iterdir():
-                    remove(path)
-        finally:
-            subprocess.run(["umount", str(small)], check=True)
-    return found
-
-
-def remove(path: Path) -> None:
-    """A file or a directory, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def main() -> int:
@@ -126,20 +63,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--commands", nargs="+", default=["scan", "resume", "prune", "restore"])
+    parser.add_argument("--only", choices=["kills", "full", "permission", "reads", "writes"])
     options = parser.parse_args()
+    bad = False
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name).resolve()
         prepare(folder)
-        results = {}
-        for command in COMMANDS:
-            results[command] = killed(folder, command, options.kills, random.Random(options.seed))
-            print(command, json.dumps(results[command]), flush=True)
-        disk = full_disk(folder)
-    for command, found in disk.items():
-        print(command, "on a full disk", json.dumps(found))
-    harmless = {"killed", "absent", "whole", "refused", "written"}
-    outcomes = [*results.values(), *disk.values()]
-    bad = any(count for found in outcomes for state, count in found.items() if state not in harmless)
+        faults = {
+            "kills": lambda c: killed(folder, c, options.kills, random.Random(options.seed)),
+            "full": lambda c: full_disk(folder, c),
+            "permission": lambda c: lost_permission(folder, c, options.kills // 4, random.Random(options.seed)),
+            "reads": lambda c: failing_reads(folder, c),
+            "writes": lambda c: failing_writes(folder, c),
+        }
+        for fault, run in faults.items():
+            for command in options.commands if options.only in {None, fault} else ():
+                found = run(commands(folder)[command])
+                bad |= any(count for state, count in found.items() if state not in HARMLESS)
+                print(fault, command, json.dumps(found), flush=True)
     return int(bad)
 
 

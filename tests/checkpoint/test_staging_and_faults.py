@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -10,21 +11,22 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from prunus.checkpoint.copying import copy_range, new_file
 from prunus.checkpoint.index import Checkpoint
 from prunus.checkpoint.inventory import carry_over, inventory
 from prunus.checkpoint.rows import Gather
 from prunus.checkpoint.staging import Staging, leftovers
 from prunus.checkpoint.writer import write_checkpoint
-from prunus.errors import OutputError
+from prunus.errors import CheckpointError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 torch = pytest.importorskip("torch")
 
@@ -120,7 +122,7 @@ def test_what_appears_under_the_name_meanwhile_is_left_alone(model: Path, tmp_pa
         else:
             out.mkdir()
             (out / "mine").touch()
-        with pytest.raises(OutputError, match="out: cannot be written"):
+        with pytest.raises(OutputError, match="out: exists already"):
             staging.publish()
     assert out.is_file() or [path.name for path in out.iterdir()] == ["mine"]
     assert leftovers(tmp_path) == ()
@@ -225,6 +227,29 @@ def test_disk_that_fills_up_while_writing(
             (staging.path / "keep.parquet").write_bytes(bytes(5_000_000))
         assert not list(disk.iterdir())
     assert digest(model) == before
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES])
+def test_a_failing_disk_is_told_from_a_failing_source(model: Path, tmp_path: Path, code: int) -> None:
+    """As pyarrow and pathlib report it: without a name, with that of a file written here, or of one elsewhere."""
+    out = tmp_path / "out"
+    for name in (None, "written.json"):
+        with pytest.raises(OutputError, match="out: cannot be written"), Staging(out, model) as staging:
+            raise OSError(code, "failed", name and str(staging.path / name))
+    with pytest.raises(OSError) as caught, Staging(out, model):
+        raise OSError(code, "failed", str(model / "config.json"))
+    assert not isinstance(caught.value, OutputError)
+    assert leftovers(tmp_path) == ()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file at hand whose reading fails")
+def test_a_source_that_cannot_be_read_is_named_and_not_the_target(tmp_path: Path) -> None:
+    with (
+        Path("/proc/self/mem").open("rb", buffering=0) as source,
+        pytest.raises(CheckpointError, match="/proc/self/mem: cannot be read: Input/output error"),
+        new_file(tmp_path / "copy", 10) as target,
+    ):
+        copy_range(source, 0, 10, target)
 
 
 def test_read_only_target(model: Path, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 PIECE = 16 * 2**20
 _SMALL = 1 * 2**20
-_NOT_SUPPORTED = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.ETXTBSY}
 
 
 @contextmanager
@@ -83,7 +82,7 @@ def copy_range(
         on_bytes: Called with the length of each piece.
 
     Raises:
-        CheckpointError: `source` ends before.
+        CheckpointError: `source` ends before, or cannot be read.
         OSError: Writing failed.
     """
     end = start + length
@@ -101,18 +100,19 @@ def copy_range(
 
 
 def _copy_in_kernel(source: BinaryIO, start: int, length: int, target: BinaryIO) -> int:
-    """Bytes copied, −1 where the file systems cannot do it."""
+    """Bytes copied, −1 where the file systems cannot do it, or where one of the files fails: which one, is not said."""
     try:
         return os.copy_file_range(source.fileno(), target.fileno(), length, offset_src=start)
-    except OSError as error:
-        if error.errno in _NOT_SUPPORTED:
-            return -1
-        raise
+    except OSError:
+        return -1
 
 
 def _copy_in_user_space(source: BinaryIO, start: int, length: int, target: BinaryIO) -> int:
-    source.seek(start)
-    data = source.read(min(length, _SMALL))
+    try:
+        source.seek(start)
+        data = source.read(min(length, _SMALL))
+    except OSError as error:
+        raise CheckpointError(f"{source.name}: cannot be read: {error.strerror}", file=str(source.name)) from error
     write_all(target, data)
     return len(data)
 

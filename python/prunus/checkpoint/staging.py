@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _MARK = ".prunus-tmp-"
-_WRITING_FAILED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
+_WRITING_FAILED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 
 
 class Staging:
     """A temporary sibling of the output that `publish` renames into place; a context manager.
 
-    On any exception, Ctrl-C included, the sibling is removed; a full or read-only disk, whoever noticed it, becomes an
-    OutputError. After SIGKILL the sibling stays, recognisable by its name `.{name}.prunus-tmp-{pid}-{random}`;
-    `leftovers` finds it.
+    On any exception, Ctrl-C included, the sibling is removed; a disk that is full, read-only or failing, whoever
+    noticed it, becomes an OutputError. After SIGKILL the sibling stays, recognisable by its name
+    `.{name}.prunus-tmp-{pid}-{random}`; `leftovers` finds it.
 
     Args:
         out: The directory to create; must not exist, and its parent must.
@@ -61,9 +62,14 @@ class Staging:
         if self._published:
             return
         shutil.rmtree(self.path, ignore_errors=True)
-        if isinstance(error, OSError) and not isinstance(error, OutputError) and error.errno in _WRITING_FAILED:
+        if isinstance(error, OSError) and not isinstance(error, OutputError) and self._failed(error):
             with writing(self.target, 0):
                 raise error
+
+    def _failed(self, error: OSError) -> bool:
+        """Whether it was this output that could not be written."""
+        named = error.filename is None or str(self.path) in str(error.filename)  # pyarrow names no file
+        return named and error.errno in _WRITING_FAILED
 
     def check(self) -> None:
         """Refuses a target that cannot become the output; worth asking before a long computation.
@@ -79,11 +85,7 @@ class Staging:
                 file=str(self.target),
             )
         if os.path.lexists(self.target):
-            raise OutputError(
-                f"{self.target}: exists already",
-                hint="Name another directory, or move this one away.",
-                file=str(self.target),
-            )
+            raise self._exists()
         if not self.target.parent.is_dir():
             raise OutputError(
                 f"{self.target.parent}: is not a directory", hint="Create it first.", file=str(self.target.parent)
@@ -105,9 +107,21 @@ class Staging:
             for folder, _, files in os.walk(self.path):
                 for path in (*(Path(folder, name) for name in files), Path(folder)):
                     _sync(path)
-            self.path.rename(self.target)
+            try:
+                self.path.rename(self.target)
+            except OSError as error:
+                if error.errno in _TAKEN:
+                    raise self._exists() from error
+                raise
             self._published = True
             _sync(self.target.parent)
+
+    def _exists(self) -> OutputError:
+        return OutputError(
+            f"{self.target}: exists already",
+            hint="Name another directory, or move this one away.",
+            file=str(self.target),
+        )
 
 
 def _sync(path: Path) -> None:
