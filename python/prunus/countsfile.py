@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunus.counts import TokenCounts
-from prunus.errors import CorpusError, OutputError
+from prunus.errors import CorpusError
+from prunus.wholefile import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +41,7 @@ def save(counts: TokenCounts, path: str | PathLike[str]) -> None:
     Raises:
         OutputError: The file cannot be written; whatever was there before is untouched.
     """
-    _write(counts.to_arrow(), Path(path), _WRITE)
+    _write(counts.to_arrow(), path, _WRITE)
 
 
 def save_result(counts: TokenCounts, path: str | PathLike[str], known: KnownTokens) -> None:
@@ -56,27 +54,14 @@ def save_result(counts: TokenCounts, path: str | PathLike[str], known: KnownToke
     known.learn(counts.ids, counts.tokens)
     table = counts.to_arrow()
     metadata = table.schema.metadata | {MARK: b"%016x" % known.mark(counts.ids)}
-    _write(table.replace_schema_metadata(metadata), Path(path), _WRITE_RESULT)
+    _write(table.replace_schema_metadata(metadata), path, _WRITE_RESULT)
 
 
-def _write(table: pa.Table, target: Path, options: dict[str, Any]) -> None:
+def _write(table: pa.Table, path: str | PathLike[str], options: dict[str, Any]) -> None:
     import pyarrow.parquet as pq
 
-    temporary = target.with_name(f"{target.name}.prunus-tmp-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        with temporary.open("wb") as file:
-            pq.write_table(table, file, row_group_size=max(len(table), 1), **options)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise OutputError(
-            f"{target}: cannot be written: {error.strerror or error}",
-            hint="Name a file in a writable directory with enough space.",
-            file=str(target),
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        pq.write_table(table, file, row_group_size=max(len(table), 1), **options)
 
 
 def load(path: str | PathLike[str]) -> TokenCounts:

@@ -13,6 +13,7 @@ from prunus.errors import UsageError
 from prunus.fieldtypes import checked
 from prunus.kept import KeptTokens
 from prunus.version import __version__
+from prunus.wholefile import write_whole
 
 if TYPE_CHECKING:
     from prunus.heldout import HeldOutEstimate
@@ -121,8 +122,12 @@ class PrunePlan:
         return values
 
     def save(self, path: str | Path) -> None:
-        """Writes the plan as JSON."""
-        Path(path).write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        """Writes the plan as JSON, whole or not at all.
+
+        Raises:
+            OutputError: The file cannot be written; whatever was there before is untouched.
+        """
+        write_whole(path, json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> PrunePlan:

@@ -12,6 +12,7 @@ from prunus.counts import TokenCounts, merge
 from prunus.errors import SelectionError, TokenizerMismatchError, UsageError
 from prunus.ranking import amounts_of, by_count
 from prunus.rules import TokenRules
+from prunus.wholefile import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -105,7 +106,8 @@ class KeepSet:
         order = self.ranked if len(self.ranked) else self.ids
         table = pa.table({"id": pa.array(order, pa.uint32()), "chosen": np.isin(order, self.ids)})
         metadata = {METADATA_KEY: json.dumps(named | {"fingerprint": self.fingerprint})}
-        pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
+        with whole_file(path) as file:
+            pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd")
 
     @classmethod
     def load(cls, path: str | Path, counts: TokenCounts | None = None) -> KeepSet:

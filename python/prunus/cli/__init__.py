@@ -11,6 +11,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
+from prunus.cli.output import emit, silence
 from prunus.cli.parser import build_parser
 from prunus.cli.settings import with_settings
 from prunus.errors import PrunusError
@@ -31,14 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = with_settings(parser, words)
         parsed = parser.parse_args(words)
         code: int = parsed.run(parsed)
-        sys.stdout.flush()
     except PrunusError as error:
         return _report(error, words)
     except KeyboardInterrupt:
         sys.stderr.write("\nprunus: interrupted; nothing half-written was left behind\n")
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
         return BROKEN_PIPE
     return code
 
@@ -47,7 +47,7 @@ def _report(error: PrunusError, words: Sequence[str]) -> int:
     """Says what is wrong; by the words of the command line, since the error may be in parsing them."""
     if "--json" in words:
         values = {"error": error.slug, "message": error.message, "hint": error.hint, "details": error.details}
-        sys.stdout.write(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+        emit(json.dumps(values, ensure_ascii=False, default=str) + "\n")
     if any(word in VERBOSE for word in words):
         traceback.print_exception(type(error), error, error.__traceback__)
     sys.stderr.write(f"{_named()} {error}\n")

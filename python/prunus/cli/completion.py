@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from prunus.cli.arguments import options, subparsers
+from prunus.cli.output import emit
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +23,7 @@ def run(parsed: argparse.Namespace) -> int:
     from prunus.cli.parser import build_parser
 
     parser = build_parser()
-    sys.stdout.write(_fish(parser) if parsed.shell == "fish" else _bash(parser, zsh=parsed.shell == "zsh"))
+    emit(_fish(parser) if parsed.shell == "fish" else _bash(parser, zsh=parsed.shell == "zsh"))
     return 0
 
 

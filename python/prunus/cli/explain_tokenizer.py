@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from prunus.cli.inputs import show
+from prunus.cli.output import emit
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.json:
         show(facts)
     else:
-        sys.stdout.writelines(f"{name + ':':14}{value}\n" for name, value in facts.items())
+        emit("".join(f"{name + ':':14}{value}\n" for name, value in facts.items()))
     return 0
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunus.cli.output import emit
 from prunus.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def say(parsed: argparse.Namespace, text: object) -> None:
 
 def show(values: object) -> None:
     """The machine-readable result, on standard output."""
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    emit(json.dumps(values, ensure_ascii=False) + "\n")
 
 
 def check_parent(out: str) -> None:

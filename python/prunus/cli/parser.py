@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from prunus.cli.arguments import Parser
+from prunus.cli.output import emit
 from prunus.cli.values import shard, size, tokens
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Version(argparse.Action):
         from prunus._engine import build_info
         from prunus.version import __version__
 
-        sys.stdout.write(f"prunus {__version__} ({', '.join(f'{k} {v}' for k, v in build_info().items())})\n")
+        emit(f"prunus {__version__} ({', '.join(f'{k} {v}' for k, v in build_info().items())})\n")
         parser.exit()
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from prunus.cli.inputs import show
+from prunus.cli.output import emit
 
 if TYPE_CHECKING:
     import argparse
@@ -23,9 +24,9 @@ def run(parsed: argparse.Namespace) -> int:
         show([asdict(record) for record in records])
         return 0
     for record in records:
-        sys.stdout.write(_line(record))
+        emit(_line(record))
     if not records:
-        sys.stdout.write('no plugins are installed; pip install "prunus[families]" brings the four families\n')
+        emit('no plugins are installed; pip install "prunus[families]" brings the four families\n')
     return 0
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from prunus.cli.inputs import check_parent, say, show
+from prunus.cli.output import emit
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +29,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.json:
         show(made.to_dict())
     elif not parsed.quiet:
-        sys.stdout.write(f"{made}\n")
+        emit(f"{made}\n")
     if parsed.html:
         say(parsed, f"wrote {parsed.html}")
     return 0

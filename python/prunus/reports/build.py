@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunus.errors import OutputError
 from prunus.reports.figures import SHARES, by_script, curve_of_counts, dropped_by_reason, kept_by_reason, memory
 from prunus.reports.page import page
 from prunus.reports.sources import Pruned, load_sources
 from prunus.reports.terminal import counts_text, pruned_text
+from prunus.wholefile import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from prunus.counts import TokenCounts
 
@@ -42,13 +42,9 @@ class Report:
         """Writes the page.
 
         Raises:
-            OutputError: The file cannot be written.
+            OutputError: The file cannot be written; whatever was there before is untouched.
         """
-        try:
-            Path(path).write_text(self.html(), encoding="utf-8")
-        except OSError as error:
-            hint = "Name a file in a writable directory."
-            raise OutputError(f"{path}: cannot be written: {error.strerror or error}", hint=hint) from error
+        write_whole(path, self.html())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
