@@ -22,6 +22,8 @@ from prunus.verification import NAMES, VerifyReport, guarded, installed_versions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from prunus.scanning import InvalidUtf8
+
 KEEP = f"{FOLDER}/keep.parquet"
 
 
@@ -74,6 +76,7 @@ def compare(
     corpus: Any = None,
     columns: Sequence[str] | None = None,
     *,
+    invalid_utf8: InvalidUtf8 = "error",
     threads: int | None = None,
     forward: bool = True,
     tokenizer_from: str | None = "file",
@@ -88,6 +91,7 @@ def compare(
         b: The smaller one.
         corpus: Texts, as `scan` takes them: each must give the same tokens, renumbered.
         columns: Columns of the corpus.
+        invalid_utf8: What to do with text of the corpus that is not UTF-8, as `scan` takes it.
         threads: Threads of the scans.
         forward: Whether to run the models.
         tokenizer_from: `file`, or `transformers` for the pipeline that AutoTokenizer makes of `A`.
@@ -117,7 +121,8 @@ def compare(
     if kept is None:
         checks += [Check(name, "skipped", 0, "the tokens of the two do not correspond") for name in NAMES]
     else:
-        pair = Pair(source, pruned, kept, resolved, Options(corpus, columns, threads, forward=forward))
+        options = Options(corpus, columns, threads, forward=forward, invalid_utf8=invalid_utf8)
+        pair = Pair(source, pruned, kept, resolved, options)
         # Without a record the renumbering was read off both tokenizers: it cannot disagree with them.
         checks += [check for check in run_checks(pair) if recorded or check.name != "remap"]
     seconds = time.perf_counter() - start

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from prunus.counts import TokenCounts
+    from prunus.scanning import InvalidUtf8
     from prunus.selection import KeepSet
 
 FOLDER = "prunus"
@@ -81,6 +82,7 @@ def prune(
     tokenizer_from: str | None = None,
     corpus: object = None,
     columns: list[str] | None = None,
+    invalid_utf8: InvalidUtf8 = "error",
     threads: int | None = None,
     forward: bool = True,
     on_stage: Callable[[str], None] | None = None,
@@ -94,16 +96,19 @@ def prune(
         model_dir: The source directory; only ever read.
         keep: What `select` chose, counts (every seen token is kept), or a plan made of this very directory.
         out: The directory to write; must not exist.
-        pad_to_multiple_of: Zero rows are added up to a multiple of this; 16 makes logits bit-equal.
+        pad_to_multiple_of: Zero rows are added up to a multiple of this; 16 makes logits bit-equal. A plan has decided
+            this and the next two already.
         drop_files: Names of files to leave out because they cannot be rewritten.
         tokenizer_from: `file` or `transformers`, where the two differ.
         corpus: Texts for verification: every one must give the same tokens, renumbered.
         columns: Columns of the corpus.
+        invalid_utf8: What to do with text of the corpus that is not UTF-8, as `scan` takes it.
         threads: Threads of the verification's scans; all cores by default.
         forward: Whether to compare forward passes, where torch and transformers are installed.
         on_stage: Called with the name of each stage as it begins.
 
     Raises:
+        UsageError: The plan is of another directory, or decides what is given beside it.
         OutputError: `out` exists, lies inside the source, or cannot be written (disk full, permission).
         VerificationError: A check failed; no output was left behind.
         PrunusError: Anything that `plan` raises.
@@ -130,6 +135,7 @@ def prune(
             staging.path,
             corpus,
             columns,
+            invalid_utf8=invalid_utf8,
             threads=threads,
             forward=forward,
             tokenizer_from=planned.tokenizer_from,
@@ -147,6 +153,11 @@ def _planned(
 ) -> PrunePlan:
     if not isinstance(keep, PrunePlan):
         return make_plan(source, keep, pad_to_multiple_of=pad, drop_files=drop, tokenizer_from=tokenizer_from)
+    if pad != 1 or drop or tokenizer_from not in {None, keep.tokenizer_from}:
+        raise UsageError(
+            "a plan already decides pad_to_multiple_of, drop_files and tokenizer_from",
+            hint="Leave them out, or make another plan with them.",
+        )
     tensors = Checkpoint.open(source, drop_files=_dropped(keep)).tensors
     own = fingerprint(resolve_tokenizer(source, keep.tokenizer_from).json)
     stale = [t.name for t in keep.tensors if t.name not in tensors or tensors[t.name].shape != t.shape]

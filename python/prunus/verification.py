@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from prunus.remap import IdRemap
+    from prunus.scanning import InvalidUtf8
 
 USED = ("tokenizers", "transformers", "torch", "sentencepiece", "pyarrow", "numpy")
 NAMES = (
@@ -124,6 +125,7 @@ def verify(
     corpus: Any = None,
     columns: Sequence[str] | None = None,
     *,
+    invalid_utf8: InvalidUtf8 = "error",
     remap: IdRemap | None = None,
     threads: int | None = None,
     sample_rows: int = 2000,
@@ -139,6 +141,7 @@ def verify(
         out: The pruned directory.
         corpus: Texts, as `scan` takes them: each must give the same tokens, renumbered. They are read several times.
         columns: Columns of the corpus.
+        invalid_utf8: What to do with text of the corpus that is not UTF-8, as `scan` takes it.
         remap: The renumbering that `keep.parquet` must hold, if the caller knows it.
         threads: Threads of the scans; all cores by default.
         sample_rows: Rows of the corpus that are compared one by one.
@@ -166,7 +169,7 @@ def verify(
         if not directory.is_dir():
             raise CheckpointError(f"{directory}: is not a directory", hint="Name a model directory.")
     resolved = resolve_tokenizer(source, tokenizer_from)
-    options = Options(corpus, columns, threads, sample_rows, forward, forward_texts, largest_forward)
+    options = Options(corpus, columns, threads, sample_rows, forward, forward_texts, largest_forward, invalid_utf8)
     try:
         kept = _kept(pruned, remap)
     except SelectionError as error:

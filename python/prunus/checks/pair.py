@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prunus.kept import KeptTokens
     from prunus.plugin.family import ModelFamily
     from prunus.remap import IdRemap
+    from prunus.scanning import InvalidUtf8
     from prunus.tokenizer.resolve import ResolvedTokenizer
 
 FOLDER = "prunus"
@@ -36,6 +37,7 @@ class Options:
         forward: Whether to run the models.
         forward_texts: How many texts the models see.
         largest_forward: Bytes of weights above which the models are not run.
+        invalid_utf8: What the scans do with text that is not UTF-8.
     """
 
     corpus: Any = None
@@ -45,6 +47,7 @@ class Options:
     forward: bool = True
     forward_texts: int = 12
     largest_forward: int = 2 * 2**30
+    invalid_utf8: InvalidUtf8 = "error"
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ def _scan(pair: Pair, tokenizer_json: bytes) -> TokenCounts:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tokenizer.json"
         path.write_bytes(tokenizer_json)
-        scanner = Scanner(path, threads=pair.options.threads)
+        scanner = Scanner(path, threads=pair.options.threads, invalid_utf8=pair.options.invalid_utf8)
     return scanner.scan(pair.options.corpus, columns)
 
 

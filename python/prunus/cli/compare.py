@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prunus.cli.inputs import say, show
+from prunus.cli.inputs import proof_corpus, say, show
 
 if TYPE_CHECKING:
     import argparse
@@ -25,8 +25,8 @@ def run(parsed: argparse.Namespace) -> int:
     report = compare(
         parsed.a,
         parsed.b,
-        parsed.corpus,
-        parsed.column,
+        proof_corpus(parsed),
+        invalid_utf8=parsed.invalid_utf8,
         threads=parsed.threads,
         forward=not parsed.no_forward,
         tokenizer_from=parsed.tokenizer_from or "file",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunus.cli.output import emit
+from prunus.corpus.discover import STDIN
 from prunus.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -56,12 +57,13 @@ def scanned(
         threads=parsed.threads,
         tokenizer_from=parsed.tokenizer_from,
         invalid_utf8=parsed.invalid_utf8,
+        memory=parsed.memory,
         **scanner_options,  # type: ignore[arg-type]
     )
     if scanner.resolved.note:
         say(parsed, f"note: {scanner.resolved.note}")
     corpus = scan_corpus(parsed, source)
-    if getattr(parsed, "holdout_every", None):
+    if getattr(parsed, "holdout_every", None) is not None:
         corpus = HeldOut(corpus, parsed.holdout_every, held=False)
     with ProgressLine(quiet=parsed.quiet) as progress:
         return scanner.scan(
@@ -97,6 +99,23 @@ def opened(
     return open_corpus(paths, columns, pair=pair, format=parsed.format, text_rows=parsed.text_rows)
 
 
+def proof_corpus(parsed: argparse.Namespace) -> Corpus | None:
+    """The corpus that a verification is to read, opened before any work is done; None if the options name none.
+
+    Raises:
+        UsageError: It is standard input.
+        CorpusError: It cannot be read.
+    """
+    if parsed.corpus is None:
+        return None
+    if STDIN in parsed.corpus:
+        raise UsageError(
+            "--corpus -: standard input can be read only once, and a verification reads the corpus several times",
+            hint="Name a file, or count first: `prunus scan - -o counts.parquet`, then --counts counts.parquet.",
+        )
+    return opened(parsed, parsed.corpus, parsed.column)
+
+
 def selected(parsed: argparse.Namespace) -> KeepSet:
     """The selection that the options describe; scans the corpus first if no counts are given.
 
@@ -106,7 +125,7 @@ def selected(parsed: argparse.Namespace) -> KeepSet:
     from prunus.merging import merge_files
     from prunus.selection import select
 
-    if parsed.holdout_every and (parsed.counts or not parsed.corpus):
+    if getattr(parsed, "holdout_every", None) is not None and (parsed.counts or not parsed.corpus):
         raise UsageError("--holdout-every needs --corpus: counts are made already", hint="Name other text: --holdout.")
     counts: list[TokenCounts] | None = None
     if parsed.counts:

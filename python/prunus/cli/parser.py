@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from prunus.cli.arguments import Parser
+from prunus.cli.arguments import Parser, options
 from prunus.cli.output import emit
 from prunus.cli.values import shard, size, tokens
 
@@ -127,6 +127,7 @@ def _plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a Hugging Face model directory")
     parser.add_argument("-o", "--out", metavar="FILE", help="write the plan as JSON; prune takes it with --plan")
     _selection(parser)
+    _held_out(parser)
     _surgery(parser)
     _corpus_options(parser)
     _common(parser)
@@ -139,6 +140,7 @@ def _prune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--dry-run", action="store_true", help="show the plan; write nothing")
     parser.add_argument("--plan", metavar="FILE", help="carry out a plan that `prunus plan -o` wrote")
     _selection(parser)
+    _held_out(parser)
     _surgery(parser)
     _corpus_options(parser)
     parser.add_argument("--no-forward", action="store_true", help="do not compare forward passes in verification")
@@ -276,9 +278,12 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
 def _selection(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("what was seen")
     source.add_argument("--counts", nargs="+", metavar="FILE", help="files that `prunus scan` wrote; several are added")
-    source.add_argument("--corpus", nargs="+", metavar="PATH", help="scan this first, and verify on it")
-    source.add_argument("--holdout", nargs="+", metavar="PATH", help="say what pruning does to this other text")
-    source.add_argument("--holdout-every", type=int, metavar="K", help="hold out every K-th row of --corpus for that")
+    source.add_argument(
+        "--corpus",
+        nargs="+",
+        metavar="PATH",
+        help="scan this first, where no counts are given; prune also verifies on it",
+    )
     source.add_argument("--allow-sample", action="store_true", help="accept counts of a sample; rare tokens may go")
     limits = parser.add_argument_group("limits on what was seen; each narrows further")
     limits.add_argument("--min-count", type=int, default=1, metavar="N")
@@ -298,6 +303,21 @@ def _selection(parser: argparse.ArgumentParser) -> None:
         named.add_argument(f"--{verb}-ids", metavar="FILE|IDS", help=f"{verb} these ids: a file, or 1,2,3")
         named.add_argument(f"--{verb}-regex", action="append", default=[], metavar="RE", help=f"{verb} matching tokens")
         named.add_argument(f"--{verb}-text", metavar="FILE", help=f"{verb} all tokens of these texts, one a line")
+
+
+def _held_out(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what becomes of text that was not counted")
+    group.add_argument("--holdout", nargs="+", metavar="PATH", help="say what pruning does to this other text")
+    group.add_argument("--holdout-every", type=int, metavar="K", help="hold out every K-th row of --corpus for that")
+
+
+def decided_by_a_plan() -> dict[str, argparse.Action]:
+    """The options of `prune` that a plan from a file has decided already, by their spelling."""
+    parser = Parser(add_help=False)
+    _selection(parser)
+    _held_out(parser)
+    _surgery(parser)
+    return {option: action for option, action in options(parser).items() if action.dest != "corpus"}
 
 
 def _surgery(parser: argparse.ArgumentParser) -> None:

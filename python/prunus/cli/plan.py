@@ -39,7 +39,12 @@ def planned(parsed: argparse.Namespace, keep: KeepSet) -> PrunePlan:
         drop_files=parsed.drop_file,
         tokenizer_from=parsed.tokenizer_from,
     )
-    return _estimated(parsed, made) if parsed.holdout or parsed.holdout_every else made
+    return _estimated(parsed, made) if holds_out(parsed) else made
+
+
+def holds_out(parsed: argparse.Namespace) -> bool:
+    """Whether the options name text that is held out."""
+    return parsed.holdout is not None or parsed.holdout_every is not None
 
 
 def _estimated(parsed: argparse.Namespace, made: PrunePlan) -> PrunePlan:
@@ -47,9 +52,9 @@ def _estimated(parsed: argparse.Namespace, made: PrunePlan) -> PrunePlan:
     from prunus.corpus.held import HeldOut
     from prunus.heldout import estimate
 
-    if parsed.holdout and parsed.holdout_every:
+    if parsed.holdout is not None and parsed.holdout_every is not None:
         raise UsageError("--holdout and --holdout-every both name held-out text", hint="Choose one.")
     corpus = opened(parsed, parsed.holdout or parsed.corpus, parsed.column)
-    if parsed.holdout_every:
+    if parsed.holdout_every is not None:
         corpus = HeldOut(corpus, parsed.holdout_every, held=True)
     return replace(made, held_out=estimate(made, corpus))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prunus.cli.inputs import say, selected, show
-from prunus.cli.plan import planned
+from prunus.cli.inputs import proof_corpus, say, selected, show
+from prunus.cli.parser import decided_by_a_plan
+from prunus.cli.plan import holds_out, planned
 from prunus.errors import UsageError
 from prunus.selection import KeepSet
 
@@ -21,6 +22,7 @@ def run(parsed: argparse.Namespace) -> int:
     from prunus.pruning import prune
 
     Staging(parsed.out, parsed.model).check()
+    corpus = proof_corpus(parsed)
     if parsed.dry_run:
         return _show_plan(parsed)
     report = prune(
@@ -30,8 +32,8 @@ def run(parsed: argparse.Namespace) -> int:
         pad_to_multiple_of=parsed.pad_to_multiple_of,
         drop_files=parsed.drop_file,
         tokenizer_from=parsed.tokenizer_from,
-        corpus=parsed.corpus,
-        columns=parsed.column,
+        corpus=corpus,
+        invalid_utf8=parsed.invalid_utf8,
         threads=parsed.threads,
         forward=not parsed.no_forward,
         on_stage=lambda stage: say(parsed, f"{stage} ..."),
@@ -57,9 +59,12 @@ def _show_plan(parsed: argparse.Namespace) -> int:
 def _keep(parsed: argparse.Namespace) -> KeepSet | PrunePlan:
     if not parsed.plan:
         keep = selected(parsed)
-        return planned(parsed, keep) if parsed.holdout or parsed.holdout_every else keep
-    if parsed.counts:
-        raise UsageError("--plan already says what to keep", hint="Leave out --counts.")
+        return planned(parsed, keep) if holds_out(parsed) else keep
     from prunus.planned import PrunePlan
 
+    decided = decided_by_a_plan()
+    given = [option for option, action in decided.items() if getattr(parsed, action.dest) != action.default]
+    if given:
+        hint = "Leave out what is named, here and in prunus.toml, or make another plan with it."
+        raise UsageError(f"--plan already decides {', '.join(given)}", hint=hint)
     return PrunePlan.load(parsed.plan)

@@ -54,6 +54,7 @@ def _counted(parsed: argparse.Namespace) -> TokenCounts:
             progress=progress,
             tokenizer_from=parsed.tokenizer_from,
             invalid_utf8=parsed.invalid_utf8,
+            memory=parsed.memory,
             **_options(parsed),
         )
 
@@ -65,7 +66,6 @@ def _options(parsed: argparse.Namespace) -> dict[str, Any]:
         "truncate_side": parsed.truncate_side,
         "truncate_strategy": parsed.truncate_strategy,
         "path": parsed.path,
-        "memory": parsed.memory,
         "sample": parsed.sample,
     }
 
@@ -89,6 +89,7 @@ def _many(parsed: argparse.Namespace) -> int:
                 threads=parsed.threads,
                 tokenizer_from=parsed.tokenizer_from,
                 invalid_utf8=parsed.invalid_utf8,
+                memory=parsed.memory,
                 progress=progress,
                 **_options(parsed),
             )
