@@ -68,7 +68,11 @@ def train(model, data, optimizer, schedule=None, seed: int = 3) -> list[float]:
 def same_bits(one: dict, other: dict) -> list[str]:
     """Names of tensors that differ in any bit, the sign of zero included."""
     assert list(one) == list(other)
-    return [name for name in one if one[name].numpy().tobytes() != other[name].numpy().tobytes()]
+    return [name for name in one if _bytes(one[name]) != _bytes(other[name])]
+
+
+def _bytes(tensor) -> bytes:
+    return tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
 def twin(model):

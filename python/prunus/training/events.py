@@ -74,10 +74,13 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def decay_of(event: Event) -> float | None:
     """The factor by which this step multiplies a row that has neither gradient nor moments.
 
+    1 for `SparseAdam`, which leaves such a row and its moments alone.
     None where that is not all the step does: another optimizer, the fused kernel (other arithmetic), moments that were
     there before, `eps` of zero (0/0), a learning rate held in a tensor, SGD that maximises (it loses the sign of -0).
     """
     group, kind = event.group, type(event.recording.optimizer)
+    if kind.__module__.startswith("torch.optim") and kind.__name__ == "SparseAdam":
+        return 1.0
     if not kind.__module__.startswith("torch.optim") or event.recording.rest_state or group.get("fused"):
         return None
     if isinstance(group.get("lr"), torch.Tensor):

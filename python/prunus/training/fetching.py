@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunus.errors import UsageError
+from prunus.training.resizing import padding_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,14 +31,14 @@ class Fetching:
     Args:
         table: The table, shrunk.
         renumbering: Its ids.
-        modules: The embedding modules that hold it.
+        modules: The embedding modules that hold it, with the `padding_idx` of all rows.
         watch: The optimizers; they bring rows up to date before they are read.
     """
 
     def __init__(self, table: Table, renumbering: Renumbering, modules: Iterable[Any], watch: OptimizerWatch) -> None:
         self._table = table
         self._renumbering = renumbering
-        self._modules = tuple(modules)
+        self._paddings = [(module, module.padding_idx) for module in modules]
         self._watch = watch
         self._base = len(table.kept)
         self._stays = False
@@ -93,8 +94,9 @@ class Fetching:
             _refuse_processes(self._table.name)
         self._watch.hold(self._table, extra)
         self._renumbering.renumber(self._table.kept)
-        for module in self._modules:
+        for module, padding in self._paddings:
             module.num_embeddings = len(self._table.kept)
+            module.padding_idx = padding_place(padding, self._table.kept)
 
 
 def fetch_ahead(model: Any, fetchings: Iterable[Fetching]) -> Any:

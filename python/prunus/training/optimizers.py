@@ -44,12 +44,6 @@ class OptimizerWatch:
             for watch in self._watches:
                 watch.advance()
 
-    def forget(self, table: Table) -> None:
-        """Drops what was recorded of a table whose rows were loaded anew."""
-        for watch in self._watches:
-            if watch.table is table:
-                watch.events.clear()
-
     def holds(self, tensor: Any) -> bool:
         """Whether an optimizer has stepped with this tensor."""
         return any(watch.table.tensor is tensor and watch.recordings for watch in self._watches)
@@ -78,6 +72,7 @@ class OptimizerWatch:
             if watch.group_of(optimizer) is not None:
                 self._meet(optimizer)
                 watch.attach(optimizer)
+                watch.follow_dtype()
 
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:  # noqa: ARG002 - torch's signature
         if not self._replay:
@@ -151,6 +146,12 @@ class _TableWatch:
         if recording is None or recording.stale:
             self.recordings[id(optimizer)] = self._slice(optimizer)
 
+    def follow_dtype(self) -> None:
+        """Steps after `model.to(dtype)` round in that dtype: the other rows change it too."""
+        if self.table.rest.dtype != self.table.tensor.dtype:
+            self.advance()
+            self.table.convert_rest()
+
     def record(self, optimizer: Any, group: dict[str, Any]) -> None:
         """Notes one step."""
         recording = self.recordings[id(optimizer)]
@@ -201,8 +202,8 @@ class _TableWatch:
         for name, value in list(state.items()):
             if not isinstance(value, torch.Tensor) or value.numel() <= 1:
                 continue
-            if _is_rows(value, table.small_shape) and len(table.rest_ids):
-                self._fill(recording, name, value)
+            if self._made_inside(value) and len(table.rest_ids):
+                state[name] = self._fill(recording, name, value)
                 continue
             if not _is_rows(value, table.full_shape):
                 raise OptimizerError(
@@ -217,11 +218,23 @@ class _TableWatch:
         self._note(recording)
         return recording
 
-    def _fill(self, recording: Recording, name: str, value: Any) -> None:
-        """The other rows of state that an optimizer made inside the block began with a constant (Adagrad)."""
+    def _made_inside(self, value: Any) -> bool:
+        """Whether state has the rows in memory, or those that were in memory before others were fetched."""
+        small, shape = self.table.small_shape, tuple(value.shape)
+        base = self.table.rows - len(self.table.rest_ids)
+        return shape == small or (
+            shape[1:] == small[1:] and base <= shape[0] < small[0] and bool((value == value.flatten()[0]).all())
+        )
+
+    def _fill(self, recording: Recording, name: str, value: Any) -> Any:
+        """State that an optimizer made inside the block, for the rows of now.
+
+        The other rows of it began with the same constant (Adagrad).
+        """
         first = value.flatten()[0]
         if bool(first != 0) and bool((value == first).all()):
             recording.rest_state[name] = torch.full(self.table.rest.shape, first.item(), dtype=value.dtype)
+        return value if tuple(value.shape) == self.table.small_shape else first.expand(self.table.small_shape).clone()
 
     def _note(self, recording: Recording) -> None:
         """Notes the state that is no tensor of the table's shape, as of now."""

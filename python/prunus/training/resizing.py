@@ -26,13 +26,23 @@ def resize(stack: ExitStack, module: Any, kept: Any, rows: int | None = None) ->
         rows: Rows of the full vocabulary: features of a linear layer that are as many become fewer.
     """
     if isinstance(module, nn.Embedding):
-        place = (kept == module.padding_idx).nonzero() if module.padding_idx is not None else kept[:0]
         _set(stack, module, "num_embeddings", module.weight.shape[0])
-        _set(stack, module, "padding_idx", int(place[0]) if len(place) else None)
+        _set(stack, module, "padding_idx", padding_place(module.padding_idx, kept))
     elif isinstance(module, nn.Linear):
         for name, size in zip(("out_features", "in_features"), module.weight.shape, strict=True):
             if getattr(module, name) == rows:
                 _set(stack, module, name, size)
+
+
+def padding_place(padding: int | None, kept: Any) -> int | None:
+    """The place of the padding row among the rows in memory, or None where it is not one of them.
+
+    Args:
+        padding: Its id, or None.
+        kept: Ids of the rows in memory `(kept,)`, int64.
+    """
+    place = kept[:0] if padding is None else (kept == padding).nonzero()
+    return int(place[0]) if len(place) else None
 
 
 def _set(stack: ExitStack, module: Any, name: str, value: Any) -> None:

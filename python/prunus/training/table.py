@@ -107,6 +107,16 @@ class Table:
             self.rest = self.rest.copied(self._directory)
         return self.rest
 
+    def convert_rest(self) -> None:
+        """Rounds `rest` to the dtype of the rows in memory; rows that are up to date.
+
+        Raises:
+            CheckpointError: As `own_rest`.
+            OutputError: The rows cannot be written.
+        """
+        rest = self.own_rest()
+        self.rest = spill(rest, torch.arange(len(rest)), self._directory, self.tensor.dtype)
+
     def hold(self, fetched: Any) -> None:
         """Keeps these ids of `rest` in memory, behind the rows that never left; others that came back leave again.
 
