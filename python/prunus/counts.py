@@ -147,7 +147,7 @@ class TokenCounts:
             f"{info.tokens:,} tokens in {info.rows:,} texts ({info.text_bytes / 1e6:,.1f} MB, {info.nulls:,} nulls)",
             f"{len(self):,} of {info.size:,} token ids seen ({share:.1%})",
             f"tokenizer {info.fingerprint[:12]}, as {info.oracle} encodes",
-            f"path {info.path} ({info.path_reason}), {info.fallback_rows:,} rows fell back to the whole row",
+            f"path {info.path} ({info.path_reason}), {_by_the_library(info)}",
         ]
         if "sample" in info.options:
             lines.append(sampled_summary(self))
@@ -321,3 +321,10 @@ def check_rows(ids: NDArray[np.uint32], counts: NDArray[np.uint64], info: ScanIn
         raise CorpusError(f"a part that names {len(info.part.files)} of its {len(info.sources)} sources")
     if _total(counts) != info.tokens:
         raise CorpusError(f"the counts sum to {_total(counts):,}, their metadata says {info.tokens:,} tokens")
+
+
+def _by_the_library(info: ScanInfo) -> str:
+    """How many rows went through the `tokenizers` library one by one."""
+    if info.path == "row":
+        return "every row went through the library by itself"
+    return f"{info.fallback_rows:,} rows fell back to the whole row"

@@ -87,6 +87,9 @@ def naming(path: str | PathLike[str]) -> Iterator[None]:
 
     try:
         yield
+    except FileNotFoundError as error:
+        hint = "Name a file written by `prunus scan -o counts.parquet`."
+        raise CorpusError(f"{path}: no such file", hint=hint, file=str(path)) from error
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise CorpusError(
             f"{path}: cannot be read as counts: {error}",

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+FETCH = "Name a local directory; nothing is downloaded here: `hf download NAME --local-dir DIRECTORY` fetches a model."
+"""The hint where a model or tokenizer is not found: what was given may be its name on the hub."""
+
 
 class PrunusError(Exception):
     """Base class of all errors of Prunus.

@@ -93,6 +93,9 @@ class KeptTokens:
         try:
             table = pq.read_table(path, columns=list(COLUMNS))
             columns = {name: table.column(name).to_pylist() for name in COLUMNS}
+        except FileNotFoundError as error:
+            hint = "`prunus compare` audits a directory that another tool made."
+            raise SelectionError(f"{path}: no such file, so nothing says which tokens are kept", hint=hint) from error
         except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
             hint = "Name the keep.parquet in the `prunus` folder of a directory that `prunus prune` wrote."
             raise SelectionError(f"{path}: cannot be read as a list of kept tokens: {error}", hint=hint) from error

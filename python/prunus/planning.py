@@ -78,8 +78,9 @@ def plan(
     directory = Path(model_dir).resolve()
     _model_type(read_config(directory), directory)
     dropping = tuple(drop_files)
-    files = inventory(directory, dropping)
+    # Before the other files are judged: without a checkpoint, "leave them out" would be no advice about the weights.
     checkpoint = Checkpoint.open(directory, drop_files=dropping)
+    files = inventory(directory, dropping)
     source = PlanSource(checkpoint, resolve_tokenizer(directory, tokenizer_from), files)
     return plan_of(source, keep, pad_to_multiple_of)
 

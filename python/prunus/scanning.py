@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TALLIES = ("rows", "nulls", "text_bytes", "tokens", "fallback_rows", "invalid_rows")
 
+_RIGHT = "Is this the right corpus and column?"
 InvalidUtf8 = Literal["error", "replace", "skip"]
 
 
@@ -183,6 +184,8 @@ class Scanner:
 
     def raw(self, corpus: Corpus, *, pair: bool = False, progress: Progress | None = None) -> RawCounts:
         """What a corpus counts, before it is a value, and also where that is nothing; raises as `scan` does."""
+        if not corpus.columns:  # files without a row name no column either
+            raise CorpusError(f"{_shown(corpus.sources)}: there are no rows: nothing to count", hint=_RIGHT)
         running = self.start(corpus, pair=pair)
         try:
             return _feed(running, corpus, progress)
@@ -359,8 +362,6 @@ def refuse_nothing(raw: RawCounts | ScanInfo, columns: Sequence[str], sources: S
     """
     if raw.tokens:
         return
-    names = [str(source.get("path") or source.get("object")) for source in sources]
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     if raw.rows == 0 and raw.nulls:
         what = f"all {raw.nulls:,} values are null"
     elif raw.rows == 0 and raw.invalid_rows:
@@ -370,7 +371,12 @@ def refuse_nothing(raw: RawCounts | ScanInfo, columns: Sequence[str], sources: S
     else:
         what = f"all {raw.rows:,} texts are empty"
     column = ", ".join(map(repr, columns))
-    raise CorpusError(f"{shown}: {what} in {column}: nothing to count", hint="Is this the right corpus and column?")
+    raise CorpusError(f"{_shown(sources)}: {what} in {column}: nothing to count", hint=_RIGHT)
+
+
+def _shown(sources: Sequence[Mapping[str, Any]]) -> str:
+    names = [str(source.get("path") or source.get("object")) for source in sources]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _check(threads: int | None, invalid_utf8: str, memory: int | None, sample: float | None) -> None:

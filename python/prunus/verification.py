@@ -173,7 +173,7 @@ def verify(
     try:
         kept = _kept(pruned, remap)
     except SelectionError as error:
-        checks = [Check("remap", "failed", 0, "keep.parquet", (error.message,))]
+        checks = [Check("remap", "failed", 0, "keep.parquet", (error.message, *([error.hint] if error.hint else [])))]
         checks += [Check(name, "skipped", 0, "without a renumbering nothing can be compared") for name in NAMES[1:]]
     else:
         checks = list(run_checks(Pair(source, pruned, kept, resolved, options)))

@@ -258,9 +258,11 @@ def test_foreign_and_damaged_files_are_refused(tmp_path, change_table, change_re
 
 def test_files_that_are_no_counts(tmp_path):
     (tmp_path / "x").write_text("no parquet")
-    for path in (tmp_path / "x", tmp_path / "absent", tmp_path):
+    for path in (tmp_path / "x", tmp_path):
         with pytest.raises(CorpusError, match="cannot be read as counts"):
             TokenCounts.load(path)
+    with pytest.raises(CorpusError, match="absent: no such file"):
+        TokenCounts.load(tmp_path / "absent")
 
 
 def test_a_failed_save_leaves_what_was_there(tmp_path, monkeypatch):

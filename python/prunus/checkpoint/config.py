@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prunus.checkpoint.copying import write_new
 from prunus.checkpoint.jsontext import parse_object, read_bytes, read_object, replace_value
 from prunus.checkpoint.schema import CONFIG_FILES, Shape, map_ids, shape_of
-from prunus.errors import ConfigError
+from prunus.errors import FETCH, ConfigError
 from prunus.remap import IdRemap
 
 if TYPE_CHECKING:
@@ -78,7 +78,12 @@ def read_config(directory: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: It is absent, broken, names a field twice, or is larger than any config.
     """
-    return read_object(Path(directory) / _CONFIG, ConfigError)
+    folder = Path(directory)
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such directory", hint=FETCH, file=str(folder))
+    if not (folder / _CONFIG).exists():
+        raise ConfigError(f"{folder}: has no {_CONFIG}", hint="Name the directory of a model.", file=str(folder))
+    return read_object(folder / _CONFIG, ConfigError)
 
 
 def config_ids(directory: str | Path, family: ModelFamily) -> tuple[ConfigIds, ...]:

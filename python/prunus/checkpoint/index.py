@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,7 @@ _CONVERT = (
     "other formats, load the model with transformers where it is trusted, and save it."
 )
 _OTHER_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".ot", ".gguf", ".onnx", ".safetensors")
+_SHARD = re.compile(r"-\d+-of-\d+\.safetensors$")
 
 __all__ = ["INDEX", "SINGLE", "Checkpoint", "TensorInfo"]
 
@@ -74,7 +76,7 @@ class Checkpoint:
         if SINGLE in there:
             header = read_header(folder / SINGLE)
             return _checkpoint(folder, {SINGLE: header}, None)
-        raise _no_checkpoint(folder, there)
+        raise _no_checkpoint(folder, there, {SINGLE, INDEX} & set(drop_files))
 
 
 def _checkpoint(folder: Path, headers: dict[str, Header], index: str | None) -> Checkpoint:
@@ -133,15 +135,20 @@ def _check_index(checkpoint: Checkpoint, weight_map: Mapping[str, str]) -> None:
             )
 
 
-def _no_checkpoint(folder: Path, there: Collection[str]) -> CheckpointError:
+def _no_checkpoint(folder: Path, there: Collection[str], dropped: Collection[str]) -> CheckpointError:
+    if dropped:
+        hint = "The model needs its weights: leave out another file."
+        return CheckpointError(f"{folder}: no checkpoint is left without {', '.join(sorted(dropped))}", hint=hint)
     found = sorted(name for name in there if name.endswith(_OTHER_WEIGHTS) or name.endswith(".index.json"))
     if not found:
         nested = sorted(str(path.parent.relative_to(folder)) for path in folder.glob(f"*/{SINGLE}*"))
-        hint = f"Weights lie in: {', '.join(nested)}. Name that directory." if nested else ""
+        hint = f"Weights lie in: {', '.join(nested)}. Name that directory." if nested else "Fetch the weights, too."
         return CheckpointError(f"{folder}: holds no {SINGLE} and no {INDEX}", hint=hint)
     names = ", ".join(found[:5])
     if "adapter_model.safetensors" in found:
         hint = "A PEFT adapter is no model: merge it first (merge_and_unload), save that, and prune the result."
+    elif any(_SHARD.search(name) for name in found):
+        hint = f"The download is incomplete: fetch {INDEX}, which says what the shards hold."
     elif any(name.endswith(".safetensors") for name in found):
         hint = f"Only {SINGLE}, or shards with {INDEX}, are read: save the variant under that name."
     else:

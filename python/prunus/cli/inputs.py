@@ -85,7 +85,15 @@ def scan_corpus(parsed: argparse.Namespace, source: Iterable[str]) -> Corpus:
     pair = getattr(parsed, "pair", None)
     if pair and parsed.column:
         raise UsageError("--pair names the columns itself", hint="Leave out --column.")
-    return opened(parsed, source, list(pair) if pair else parsed.column, pair=bool(pair))
+    corpus = opened(parsed, source, list(pair) if pair else parsed.column, pair=bool(pair))
+    if (
+        not pair
+        and not parsed.column
+        and corpus.columns
+        and any(source["format"] != "text" for source in corpus.sources)
+    ):
+        say(parsed, f"column {corpus.columns[0]!r}: no other holds text or ids")
+    return corpus
 
 
 def opened(
@@ -103,14 +111,16 @@ def proof_corpus(parsed: argparse.Namespace) -> Corpus | None:
     """The corpus that a verification is to read, opened before any work is done; None if the options name none.
 
     Raises:
-        UsageError: It is standard input.
+        UsageError: It can be read only once.
         CorpusError: It cannot be read.
     """
     if parsed.corpus is None:
         return None
-    if STDIN in parsed.corpus:
+    once = next((path for path in parsed.corpus if path == STDIN or Path(path).is_fifo()), None)
+    if once is not None:
+        what = "standard input" if once == STDIN else "a pipe"
         raise UsageError(
-            "--corpus -: standard input can be read only once, and a verification reads the corpus several times",
+            f"--corpus {once}: {what} can be read only once, and a verification reads the corpus several times",
             hint="Name a file, or count first: `prunus scan - -o counts.parquet`, then --counts counts.parquet.",
         )
     return opened(parsed, parsed.corpus, parsed.column)
@@ -176,7 +186,9 @@ def _lines(path: str | None) -> list[str]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
+        said = error.strerror if isinstance(error, OSError) else error
+        hint = "Name a text file in UTF-8, one entry a line."
+        raise UsageError(f"{path}: cannot be read: {said}", hint=hint, file=path) from error
     return [line for line in text.split("\n") if line]
 
 
@@ -184,10 +196,11 @@ def _ids(value: str | None) -> list[int]:
     if value is None:
         return []
     words = _lines(value) if _is_file(value) else value.split(",")
-    try:
-        return [int(word) for word in words]
-    except ValueError as error:
-        raise UsageError(f"--keep-ids/--drop-ids: {error}", hint="Give a file with one id a line, or 1,2,3.") from error
+    wrong = next((word for word in words if not word.strip().isdecimal()), None)
+    if wrong is not None:
+        hint = "Give a file with one id a line, or 1,2,3."
+        raise UsageError(f"--keep-ids/--drop-ids: {wrong!r} is no id and no file", hint=hint)
+    return [int(word) for word in words]
 
 
 def _is_file(value: str) -> bool:

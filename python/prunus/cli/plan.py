@@ -25,6 +25,11 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.json:
         show(made.to_dict(tokens=False))
     say(parsed, made)
+    if parsed.out:
+        say(
+            parsed,
+            f"\nwritten to {parsed.out}: `prunus prune {parsed.model} --plan {parsed.out} -o OUT` carries it out",
+        )
     return 0
 
 

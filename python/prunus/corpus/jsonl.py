@@ -195,7 +195,7 @@ def _rows(
             raise CorpusError(
                 f"{path}, line {number}: broken JSON: {error}",
                 hint="The last line has no line feed: is the file truncated?"
-                if last
+                if last and not text.lstrip().startswith(b"[")
                 else "Each line must be one JSON object.",
                 file=path,
                 line=number,

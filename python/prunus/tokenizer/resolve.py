@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from prunus.checkpoint.jsontext import read_bytes
-from prunus.errors import TokenizerError, TokenizerMismatchError, UsageError
+from prunus.errors import FETCH, TokenizerError, TokenizerMismatchError, UsageError
 
 if TYPE_CHECKING:
     from prunus.tokenizer.auto import AutoAnswer
@@ -76,6 +76,8 @@ def resolve_tokenizer(source: object, tokenizer_from: str | None = None) -> Reso
     path = Path(source)
     if path.is_dir():
         return _directory(path, tokenizer_from)
+    if not path.exists():
+        raise TokenizerError(f"{path}: no such file or directory", hint=FETCH, file=str(path))
     if tokenizer_from == "transformers":
         raise UsageError(
             f"{path} is no directory, so transformers has no pipeline for it", hint="Name the model directory."
@@ -123,7 +125,8 @@ def _read(path: Path) -> bytes:
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise TokenizerError(f"{path}: is no JSON: {said}", hint="Is it complete?", file=str(path)) from error
     if not isinstance(parsed, dict) or not isinstance(parsed.get("model"), dict):
-        raise TokenizerError(f"{path}: is no tokenizer.json: it has no model", file=str(path))
+        hint = "Name the tokenizer.json of a fast tokenizer, or the directory that holds it."
+        raise TokenizerError(f"{path}: is no tokenizer.json: it has no model", hint=hint, file=str(path))
     return data
 
 
