@@ -14,6 +14,7 @@ from prunus.checkpoint.inventory import carry_over, inventory
 from prunus.checkpoint.jsontext import read_object
 from prunus.checkpoint.staging import Staging
 from prunus.errors import CheckpointError, UsageError
+from prunus.given import several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +54,7 @@ def convert(model_dir: str | Path, out: str | Path, *, drop_files: Iterable[str]
         raise UsageError("reading a pickle needs torch and safetensors", hint='pip install "prunus[torch]"')
     shards = _shards(source)
     old = [*shards, *([PICKLE_INDEX] if (source / PICKLE_INDEX).exists() else [])]
-    files = inventory(source, {*old, *drop_files})
+    files = inventory(source, {*old, *several(drop_files)})
     if any(file.action == "weights" for file in files):
         raise CheckpointError(f"{source}: has safetensors already", hint=f"Prune it with --drop-file {old[0]}.")
     with Staging(Path(out), source) as staging:

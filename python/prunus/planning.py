@@ -16,6 +16,7 @@ from prunus.checkpoint.index import Checkpoint
 from prunus.checkpoint.inventory import FileAction, inventory
 from prunus.checkpoint.ties import observe_ties
 from prunus.errors import ConfigError, TokenizerMismatchError, UsageError
+from prunus.given import several
 from prunus.keeping import ModelNeeds, keep_tokens_of
 from prunus.planned import PlannedTensor, PrunePlan
 from prunus.plugin.family import ProtectContext
@@ -77,7 +78,7 @@ def plan(
         raise UsageError(f"pad_to_multiple_of must be at least 1, not {pad_to_multiple_of}")
     directory = Path(model_dir).resolve()
     _model_type(read_config(directory), directory)
-    dropping = tuple(drop_files)
+    dropping = several(drop_files)
     # Before the other files are judged: without a checkpoint, "leave them out" would be no advice about the weights.
     checkpoint = Checkpoint.open(directory, drop_files=dropping)
     files = inventory(directory, dropping)

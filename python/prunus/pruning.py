@@ -16,6 +16,7 @@ from prunus.checkpoint.rows import Gather
 from prunus.checkpoint.staging import Staging
 from prunus.checkpoint.writer import write_checkpoint
 from prunus.errors import UsageError
+from prunus.given import several
 from prunus.planned import PlannedTensor, PrunePlan
 from prunus.planning import plan as make_plan
 from prunus.tokenizer.document import TokenizerDocument
@@ -124,7 +125,7 @@ def prune(
     source = Path(model_dir).resolve()
     with Staging(Path(out), source) as staging:
         say("plan")
-        planned = _planned(source, keep, pad_to_multiple_of, tuple(drop_files), tokenizer_from)
+        planned = _planned(source, keep, pad_to_multiple_of, several(drop_files), tokenizer_from)
         clock.lap("plan")
         say("write")
         _write(source, planned, staging.path)

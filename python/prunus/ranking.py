@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunus.errors import UsageError
+from prunus.given import at_least_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,15 +54,14 @@ def by_count(
     Raises:
         UsageError: A limit is out of range.
     """
-    if min_count < 1:
-        raise UsageError(f"min_count must be at least 1, not {min_count}")
-    if top_k is not None and top_k < 1:
-        raise UsageError(f"top_k must be at least 1, not {top_k}")
+    at_least_one("min_count", min_count)
+    if top_k is not None:
+        at_least_one("top_k", top_k)
     if coverage is not None and not 0 < coverage <= 1:
         raise UsageError(f"coverage must be above 0 and at most 1, not {coverage}", hint="99 % is 0.99.")
     order = np.lexsort((counts.ids, -amounts.astype(np.int64)))
     left = order
-    said = ["seen" if min_count == 1 else f"seen at least {min_count} times"]
+    said = ["seen" if min_count == 1 else f"seen at least {min_count:,} times"]
     if coverage is not None:
         left = order[: _covering(amounts[order], coverage)]
         said.append(f"covering {coverage:.10g} of all occurrences")

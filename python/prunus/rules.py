@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from prunus.errors import UsageError
+from prunus.given import at_least_one, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,12 +36,12 @@ class TokenRules:
         """Rules of plain values.
 
         Raises:
-            UsageError: A number is below 1.
+            UsageError: A number is below 1, or no whole number.
         """
-        rules = cls(scripts=tuple(scripts), only_scripts=tuple(only), quotas=tuple(quotas.items()), **rest)
+        rules = cls(scripts=several(scripts), only_scripts=several(only), quotas=tuple(quotas.items()), **rest)
         for name, number in (*rules.quotas, ("size", rules.size)):
-            if number is not None and number < 1:
-                raise UsageError(f"{name} must be at least 1, not {number}")
+            if number is not None:
+                at_least_one(name, number)
         return rules
 
     @classmethod

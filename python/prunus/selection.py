@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from prunus.counts import TokenCounts, merge
 from prunus.errors import SelectionError, TokenizerMismatchError, UsageError
+from prunus.given import several
 from prunus.ranking import amounts_of, by_count
 from prunus.rules import TokenRules
 from prunus.wholefile import whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -90,7 +92,8 @@ class KeepSet:
         return union(self, other)
 
     def __repr__(self) -> str:
-        return f"KeepSet({len(self.ids):,} ids by {self.policy}; keep by name: {self.keep}; drop by name: {self.drop})"
+        named = [f"{verb} by name: {which}" for verb, which in (("keep", self.keep), ("drop", self.drop)) if which]
+        return f"KeepSet({'; '.join([f'{len(self.ids):,} ids by {self.policy}', *named])})"
 
     def save(self, path: str | Path) -> None:
         """Writes ids and counts as Parquet, the named tokens in its metadata.
@@ -189,8 +192,8 @@ def select(
         allow_sample: Take counts of a sample: tokens that only the other rows hold are dropped.
 
     Raises:
-        UsageError: A limit is out of range, a limit is given without counts, neither counts nor names are given, or the
-            counts are only a part of a scan, or of a sample that was not allowed.
+        UsageError: `counts` are none, a limit is out of range, a limit is given without counts, neither counts nor
+            names are given, or the counts are only a part of a scan, or of a sample that was not allowed.
         SelectionError: A token is both kept and dropped by name.
         TokenizerMismatchError: `counts` belong to another tokenizer than `tokenizer`.
 
@@ -200,8 +203,8 @@ def select(
         >>> keep.keep.ids
         (0, 1, 2)
     """
-    keep = NamedTokens(tuple(keep_tokens), tuple(keep_ids), tuple(keep_regex), tuple(keep_text))
-    drop = NamedTokens(tuple(drop_tokens), tuple(drop_ids), tuple(drop_regex), tuple(drop_text))
+    keep = NamedTokens(several(keep_tokens), tuple(keep_ids), several(keep_regex), several(keep_text))
+    drop = NamedTokens(several(drop_tokens), tuple(drop_ids), several(drop_regex), several(drop_text))
     both = (set(keep.tokens) & set(drop.tokens)) or (set(keep.ids) & set(drop.ids))
     if both:
         raise SelectionError(f"{sorted(both)[0]!r} is both kept and dropped by name", hint="Name it once.")
@@ -218,7 +221,7 @@ def select(
         if not (keep or rules.scripts or rules.size):
             raise UsageError("nothing to keep: neither counts nor tokens were given", hint="Give counts, or keep_ids.")
         return KeepSet(np.zeros(0, np.uint32), None, keep, drop, "name", fingerprint, rules)
-    parts = [counts] if isinstance(counts, TokenCounts) else list(counts)
+    parts = _parts(counts)
     total = merge(parts)
     _refuse_less_than_all(total, allow_sample=allow_sample)
     ranked, chosen, policy = by_count(total, amounts_of(total, parts, weights), min_count, top_k, coverage)
@@ -227,6 +230,24 @@ def select(
     if fingerprint is not None:
         _of_same(total, fingerprint)
     return KeepSet(np.sort(chosen), total, keep, drop, policy, total.info.fingerprint, rules, ranked)
+
+
+def _parts(counts: Any) -> list[TokenCounts]:
+    """The counts, of one corpus or of several.
+
+    Raises:
+        UsageError: They are something else, such as the path of a file.
+    """
+    given = counts if isinstance(counts, Iterable) and not isinstance(counts, (str, TokenCounts)) else [counts]
+    parts: list[TokenCounts] = []
+    for part in given:
+        if not isinstance(part, TokenCounts):
+            raise UsageError(
+                f"{part!r:.80} is no counts but a {type(part).__name__}",
+                hint="Give what `scan` returned, or TokenCounts.load(path); ids of tokens are keep_ids of `select`.",
+            )
+        parts.append(part)
+    return parts
 
 
 def _refuse_less_than_all(counts: TokenCounts, *, allow_sample: bool) -> None:

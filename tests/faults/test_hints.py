@@ -91,6 +91,15 @@ def test_the_summary_says_when_every_row_went_by_itself(place):
     assert "0 rows" not in counts.summary()
 
 
+def test_a_lone_file_to_leave_out_is_one_file(place):
+    Path("model/a.onnx").write_bytes(b"x")
+    counts = prunus.TokenCounts.load("counts.parquet")
+    plan = prunus.plan("model", counts, drop_files="a.onnx", tokenizer_from="file")
+    assert [file.name for file in plan.files if file.action == "drop"] == ["a.onnx"]
+    prunus.prune("model", counts, "out", drop_files="a.onnx", tokenizer_from="file", forward=False)
+    assert not Path("out/a.onnx").exists()
+
+
 def test_a_pipe_is_no_corpus_for_a_verification(place, capfd):
     os.mkfifo("pipe")
     assert main(["prune", "model", *COUNTS, "--corpus", "pipe", "--format", "text", "-o", "out"]) == 2

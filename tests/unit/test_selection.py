@@ -59,7 +59,13 @@ def test_full_coverage_keeps_all_and_is_exact(histogram: dict[int, int]) -> None
     assert keep.exact
 
 
-@pytest.mark.parametrize("limits", [{"min_count": 0}, {"top_k": 0}, {"coverage": 0.0}, {"coverage": 99.0}])
+LIMITS = [
+    {"min_count": 0}, {"min_count": 1.5}, {"min_count": "2"}, {"top_k": 0}, {"top_k": 2.0}, {"size": "9"},
+    {"coverage": 0.0}, {"coverage": 99.0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("limits", LIMITS)
 def test_limits_out_of_range_are_refused(limits: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         prunus.select(counts_of({1: 1}), **limits)
@@ -72,6 +78,27 @@ def test_limits_without_counts_and_nothing_at_all_are_refused() -> None:
         prunus.select()
     with pytest.raises(SelectionError, match="both kept and dropped"):
         prunus.select(keep_ids=[1], drop_ids=[1])
+
+
+def test_a_lone_string_is_one_and_not_its_characters() -> None:
+    for verb in ("keep", "drop"):
+        keep = prunus.select(counts_of({1: 1}), **{f"{verb}_{kind}": "ab" for kind in ("tokens", "regex", "text")})
+        named = getattr(keep, verb)
+        assert (named.tokens, named.regex, named.texts) == (("ab",), ("ab",), ("ab",))
+    rules = prunus.select(counts_of({1: 1}), scripts="Latin", only_scripts="Greek").rules
+    assert (rules.scripts, rules.only_scripts) == (("Latin",), ("Greek",))
+
+
+@pytest.mark.parametrize("counts", ["counts.parquet", [1, 2], 3, ["a.parquet"]])
+def test_what_is_no_counts_is_refused_by_name(counts: object) -> None:
+    with pytest.raises(UsageError, match=r"is no counts but a (str|int)") as refused:
+        prunus.select(counts)  # type: ignore[arg-type]
+    assert "TokenCounts.load" in refused.value.hint
+
+
+def test_a_selection_says_what_is_named_and_nothing_else() -> None:
+    assert repr(prunus.select(counts_of({1: 1}))) == "KeepSet(1 ids by seen)"
+    assert "keep by name" in repr(prunus.select(counts_of({1: 1}), keep_ids=[1]))
 
 
 def test_a_selection_survives_the_file(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunus.cli.output import emit
-from prunus.corpus.discover import STDIN
 from prunus.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -116,6 +115,8 @@ def proof_corpus(parsed: argparse.Namespace) -> Corpus | None:
     """
     if parsed.corpus is None:
         return None
+    from prunus.corpus.discover import STDIN
+
     once = next((path for path in parsed.corpus if path == STDIN or Path(path).is_fifo()), None)
     if once is not None:
         what = "standard input" if once == STDIN else "a pipe"

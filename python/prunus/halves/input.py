@@ -20,6 +20,7 @@ from prunus.checks.configs import check_configs
 from prunus.checks.pair import Pair
 from prunus.checks.tensors import check_tensors
 from prunus.errors import FamilyError, UnseenTokenError, UsageError
+from prunus.given import several
 from prunus.halves.known import known_heads
 from prunus.keeping import chosen_tokens_of
 from prunus.planning import PlanSource, plan_of
@@ -157,7 +158,7 @@ def prune_input(
     """
     if pad_to_multiple_of < 1:
         raise UsageError(f"pad_to_multiple_of must be at least 1, not {pad_to_multiple_of}")
-    source, dropping = Path(model_dir).resolve(), tuple(drop_files)
+    source, dropping = Path(model_dir).resolve(), several(drop_files)
     with Staging(out, source) as staging:
         checkpoint = Checkpoint.open(source, drop_files=dropping)
         resolved = resolve_tokenizer(source, tokenizer_from)

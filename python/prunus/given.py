@@ -1,0 +1,40 @@
+"""What callers give, checked where the types alone would let it through."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+from prunus.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def several(values: Iterable[str]) -> tuple[str, ...]:
+    """The strings; a lone one is one of them, not its characters.
+
+    Example:
+        >>> several("a text"), several(["a", "b"])
+        (('a text',), ('a', 'b'))
+    """
+    return (values,) if isinstance(values, str) else tuple(values)
+
+
+def at_least_one(name: str, number: int) -> int:
+    """A whole number from 1 on.
+
+    Raises:
+        UsageError: It is none.
+
+    Example:
+        >>> at_least_one("top_k", 3)
+        3
+    """
+    try:
+        whole = operator.index(number)
+    except TypeError as error:
+        raise UsageError(f"{name} must be a whole number, not {number!r}") from error
+    if whole < 1:
+        raise UsageError(f"{name} must be at least 1, not {number}")
+    return whole
