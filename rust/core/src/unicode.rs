@@ -62,12 +62,18 @@ impl CharTable {
     }
 
     /// Value and length in bytes of the character that starts at `bytes[at]`; `bytes` is UTF-8.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // a call costs more than the look-up of an ASCII character
     pub fn at(&self, bytes: &[u8], at: usize) -> (u8, usize) {
         let first = bytes[at];
         if first < 0x80 {
             return (self.ascii[usize::from(first)], 1);
         }
+        self.beyond_ascii(bytes, at)
+    }
+
+    #[inline(never)]
+    fn beyond_ascii(&self, bytes: &[u8], at: usize) -> (u8, usize) {
         let (code, length) = decode(bytes, at);
         (self.get(code), length)
     }

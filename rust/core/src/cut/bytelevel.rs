@@ -3,6 +3,7 @@
 //! Each `next` function returns the end of the match that starts at `at`. Alternatives are tried in the order of the
 //! expression, greedily, as the engine does; together they cover every character, so that matches are contiguous.
 
+use super::ascii::ascii_letters;
 use crate::unicode::{CharTable, LETTER, NUMBER, OTHER, SPACE, previous};
 
 /// GPT-2: `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
@@ -128,6 +129,9 @@ pub(super) fn number(classes: &CharTable, bytes: &[u8], mut end: usize, most: us
 /// End of the run of characters of `class` that goes on at `at`.
 #[inline]
 fn run(classes: &CharTable, bytes: &[u8], mut at: usize, class: u8) -> usize {
+    if class == LETTER {
+        at = ascii_letters(bytes, at);
+    }
     while at < bytes.len() {
         let (found, length) = classes.at(bytes, at);
         if found != class {

@@ -4,6 +4,7 @@
 //! pieces, tokenised one by one by the matching [`crate::piece::PieceTokenizer`], give the ids of the segment. Which
 //! cutter fits is decided in [`recognise`], from the crate's canonical form of the pipeline, literally.
 
+mod ascii;
 pub mod bert;
 pub mod bytelevel;
 pub mod digits;
