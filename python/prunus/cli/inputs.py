@@ -91,7 +91,7 @@ def scan_corpus(parsed: argparse.Namespace, source: Iterable[str]) -> Corpus:
         and corpus.columns
         and any(source["format"] != "text" for source in corpus.sources)
     ):
-        say(parsed, f"column {corpus.columns[0]!r}: no other holds text or ids")
+        say(parsed, f"column {corpus.columns[0]!r}: no other at the top level holds text or ids (--column chooses)")
     return corpus
 
 
