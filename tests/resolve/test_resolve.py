@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from importlib.metadata import version
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,11 @@ def directory(tokenizer: Tokenizer, tmp_path: Path) -> Path:
     return tmp_path
 
 
+# What AutoTokenizer makes of a directory is a matter of its version: 4.x follows tokenizer.json where 5.x rebuilds.
+_OLD = int(version("transformers").split(".")[0]) < 5
+rebuilds = pytest.mark.skipif(_OLD, reason="transformers 4.x rebuilds no pipeline")
+
+
 def _configure(directory: Path, **values: object) -> None:
     path = directory / "tokenizer_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
@@ -65,6 +71,7 @@ def test_each_real_directory_resolves_to_its_file(name, shared_tokenizers):
     assert (resolved.directory, resolved.origin) == (shared_tokenizers / name, "file")
 
 
+@rebuilds
 def test_the_two_pipelines_of_phi_3_are_noted(shared_tokenizers):
     """Prepend in the file, Metaspace in transformers: ordinary text is alike, a leading space is not."""
     assert "tokenizer.json is followed" in resolve_tokenizer(shared_tokenizers / "phi-3-mini").note
@@ -154,6 +161,7 @@ def test_a_broken_file_beside_it_is_named(name, directory):
         resolve_tokenizer(directory)
 
 
+@rebuilds
 def test_pipelines_that_differ_are_spelt_out(directory):
     """A Qwen2 class rebuilds the pipeline: digits one by one."""
     _configure(directory, tokenizer_class="Qwen2Tokenizer")
