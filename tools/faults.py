@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import signal
 import sys
@@ -19,21 +20,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from faulty_disks import failing_reads, failing_writes, full_disk, lost_permission
-from subject import OUT, WORK, Command, commands, digest, prepare, remove, start, start_command
+from subject import OUT, WORK, Command, commands, digest, end_of, fork_command, prepare, remove
 
-HARMLESS = {"killed", "absent", "whole", "refused", "written", "units kept"}
+HARMLESS = {"killed", "absent", "whole", "refused", "written", "written, flush refused", "units kept"}
 
 
 def killed(folder: Path, command: Command, kills: int, chance: random.Random) -> dict[str, int]:
     """Kills a command again and again; counts what was found afterwards."""
     out = folder / OUT
     clock = time.perf_counter()
-    if start_command(folder, command).wait() != 0:
+    if end_of(fork_command(folder, command)) != 0:
         raise SystemExit(f"{command.name} does not run undisturbed")
     seconds = time.perf_counter() - clock
     whole, source = digest(out), digest(folder / "source")
     if command.name == "resume":
-        start(folder, *commands(folder)["scan"].arguments).wait()
+        end_of(fork_command(folder, commands(folder)["scan"]))
         if digest(out) != whole:
             raise SystemExit("an undisturbed scan in units differs from a plain one")
     names = ("killed", "absent", "whole", "half", "source changed", "fails beside leftovers", "differs then")
@@ -42,15 +43,15 @@ def killed(folder: Path, command: Command, kills: int, chance: random.Random) ->
         remove(out)
         if command.name != "resume" or number % 3 == 0:  # two in three meet what a kill left in the work directory
             remove(folder / WORK)
-        process = start_command(folder, command)
+        child = fork_command(folder, command)
         time.sleep(chance.uniform(0, 1.05) * seconds)
-        process.kill()
-        found["killed"] += process.wait() == -signal.SIGKILL
+        os.kill(child, signal.SIGKILL)
+        found["killed"] += end_of(child) == -signal.SIGKILL
         found["absent" if not out.exists() else "whole" if digest(out) == whole else "half"] += 1
         found["source changed"] += digest(folder / "source") != source
         if number == kills - 1 or (command.name == "resume" and number % 3 == 2):
             remove(out)
-            code = start_command(folder, command).wait()
+            code = end_of(fork_command(folder, command))
             found["fails beside leftovers"] += code != 0
             found["differs then"] += code == 0 and digest(out) != whole
     remove(out)

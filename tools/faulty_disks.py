@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     import random
 
 NO_OVERRIDE = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
-OUTCOMES = ("refused", "written", "half", "untidy", "wrong exit code", "traceback", "source changed")
+OUTCOMES = (
+    "refused",
+    "written",
+    "written, flush refused",
+    "half",
+    "untidy",
+    "wrong exit code",
+    "traceback",
+    "source changed",
+)
 NEVER = 400
 
 
@@ -24,11 +33,13 @@ def _judge(folder: Path, code: int, said: str, whole: str, *, tidy: bool = True)
     """What a run left and said, as counts of one; the output and the work directory are removed."""
     out = folder / OUT
     state = "refused" if not out.exists() else "written" if digest(out) == whole else "half"
+    if state == "written" and code:  # it was there already when its folder could not be flushed
+        state = "written, flush refused"
     others = [p for p in out.parent.iterdir() if p not in {out, folder / WORK}] if tidy else []
     found = {
         state: 1,
         "untidy": int(bool(others)),
-        "wrong exit code": int(state == "written" if code else state == "refused"),
+        "wrong exit code": int(not code and state == "refused"),
         "traceback": int("Traceback" in said or not said.startswith("prunus: ") if code else 0),
     }
     remove(out)
@@ -118,19 +129,19 @@ def failing_writes(folder: Path, command: Command) -> dict[str, int]:
     """The n-th creating, writing, flushing or renaming in the output's folder and all later ones fail, for every n."""
     where = {"FAULT_KIND": "write", "FAULT_PATH": str(folder / "result")}
     total = _failing(folder, command, where, errno.EIO)
-    _add(total, _failing(folder, command, where, errno.EACCES))
+    _add(total, _failing(folder, command, where, errno.EACCES, step=3))
     return total
 
 
-def _failing(folder: Path, command: Command, fault: dict[str, str], code: int) -> dict[str, int]:
-    """Lets every call fail in turn, until a run meets none."""
+def _failing(folder: Path, command: Command, fault: dict[str, str], code: int, step: int = 1) -> dict[str, int]:
+    """Lets every call fail in turn, or every `step`-th, until a run meets none."""
     library = folder / "failing_disk.so"
     if not library.exists():
         source = Path(__file__).with_name("failing_disk.c")
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
     whole, source = _undisturbed(folder, command), digest(folder / "source")
     total = dict.fromkeys(OUTCOMES, 0)
-    for number in range(1, NEVER):
+    for number in range(1, NEVER, step):
         environment = os.environ | fault | {
             "FAULT_AT": str(number), "FAULT_ERRNO": str(code), "LD_PRELOAD": str(library),
         }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import shutil
 import struct
@@ -15,7 +16,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import smoke
 from smoke import WORDS, write_model
+
+from prunus import pruning, restoring, scanning, units  # noqa: F401 - imported before the fork
+from prunus.cli import main
+from prunus.plugin.manager import plugin_manager
 
 RUN = """
 import sys
@@ -27,7 +33,7 @@ plugin_manager().register(smoke.Toy(), "toy")
 sys.exit(main(sys.argv[1:]))
 """
 OUT, WORK = "result/out", "result/work"
-SHARDS, SHARD = 4, (1024, 2048)
+SHARDS, SHARD = 4, (512, 1024)
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ def commands(folder: Path) -> dict[str, Command]:
     prune = ("prune", model, "--counts", str(folder / "source" / "counts.parquet"), "--no-forward", "-q")
     written = {
         "scan": scan,
-        "resume": (*scan, "--resume", str(folder / WORK), "--unit-size", "1MB"),
+        "resume": (*scan, "--resume", str(folder / WORK), "--unit-size", "256kB"),
         "prune": (*prune, "--tokenizer-from", "file"),
         "restore": ("restore", str(folder / "source" / "small"), "--base", model, "-q"),
     }
@@ -59,14 +65,15 @@ def commands(folder: Path) -> dict[str, Command]:
 
 def prepare(folder: Path) -> None:
     """A sharded model and a corpus, large enough for a fault to fall into their writing and reading."""
+    plugin_manager().register(smoke.Toy(), "toy")
     source = folder / "source"
     source.mkdir()
     (folder / "result").mkdir()
     write_model(source / "model")
     _add_shards(source / "model")
-    texts = [" ".join(random.Random(n).choices(WORDS[1:], k=400)) for n in range(200)] * 60
+    texts = [" ".join(random.Random(n).choices(WORDS[1:], k=400)) for n in range(200)] * 15
     table = pa.table({"text": texts})
-    pq.write_table(table, source / "corpus.parquet", row_group_size=500, compression="none", use_dictionary=False)
+    pq.write_table(table, source / "corpus.parquet", row_group_size=100, compression="none", use_dictionary=False)
     for name, becomes in (("scan", "counts.parquet"), ("prune", "small")):
         if start_command(folder, commands(folder)[name]).wait() != 0:
             raise SystemExit(f"{name} does not run undisturbed")
@@ -74,7 +81,7 @@ def prepare(folder: Path) -> None:
 
 
 def _add_shards(model: Path) -> None:
-    """Splits the checkpoint: the vocabulary's tensor in the first shard, 8 MiB of another one in each further shard."""
+    """Splits the checkpoint: the vocabulary's tensor in the first shard, 2 MiB of another one in each further shard."""
     names = [f"model-{number:05}-of-{SHARDS:05}.safetensors" for number in range(1, SHARDS + 1)]
     (model / "model.safetensors").rename(model / names[0])
     weight_map = {"toy.embed.weight": names[0]}
@@ -86,6 +93,25 @@ def _add_shards(model: Path) -> None:
         weight_map[f"toy.dense.{number}"] = name
     index = {"metadata": {}, "weight_map": weight_map}
     (model / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def fork_command(folder: Path, command: Command) -> int:
+    """The number of a silent process that runs a command; it has imported everything, so faults fall into its work."""
+    if (child := os.fork()) != 0:
+        return child
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    os.chdir(folder)
+    try:
+        os._exit(main(list(command.arguments)))
+    finally:
+        os._exit(70)
+
+
+def end_of(child: int) -> int:
+    """The exit code of such a process; negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def start(folder: Path, *arguments: str, before: tuple[str, ...] = (), **options: Any) -> subprocess.Popen[str]:
