@@ -79,14 +79,29 @@ def test_an_interrupted_scan_answers_within_a_second_and_writes_nothing(place: P
     assert "KeyboardInterrupt" in said
 
 
-def test_an_interrupted_command_says_so(place: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_an_interrupted_command_says_so(place: Path, number: int, code: int, word: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "prunus", "scan", "-", "--tokenizer", "model", "-o", "c.parquet"],
         cwd=place, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     time.sleep(3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=20)
-    assert process.returncode == 130, said
-    assert "interrupted" in said
+    assert process.returncode == code, said
+    assert word in said
     assert not (place / "c.parquet").exists()
+
+
+def test_a_terminated_prune_clears_its_leftovers(place: Path) -> None:
+    """As `docker stop` and Slurm end a command."""
+    process = start(place, "prune", "model", "--counts", "counts.parquet", "-o", "out")
+    until = time.monotonic() + 60
+    while not leftovers(place) and time.monotonic() < until:
+        time.sleep(0.002)
+    process.terminate()
+    assert process.wait(60) == 143
+    assert leftovers(place) == ()
+    assert not (place / "out").exists()

@@ -1,14 +1,17 @@
 """The `prunus` command: one module a verb; nothing heavy is imported before a verb runs.
 
-Exit codes: 0 done, 1 an error, 2 wrong usage, 3 a check failed, 130 interrupted.
+Exit codes: 0 done, 1 an error, 2 wrong usage, 3 a check failed, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from prunus.cli.output import emit, silence
@@ -17,11 +20,17 @@ from prunus.cli.settings import with_settings
 from prunus.errors import PrunusError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
 
 INTERRUPTED = 130
+TERMINATED = 143
 BROKEN_PIPE = 141
 VERBOSE = ("-v", "--verbose")
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, as sent by `kill`, `docker stop` and Slurm: cleaned up after like Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,16 +40,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser = build_parser()
         words = with_settings(parser, words)
         parsed = parser.parse_args(words)
-        code: int = parsed.run(parsed)
+        with _terminable():
+            code: int = parsed.run(parsed)
     except PrunusError as error:
         return _report(error, words)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nprunus: interrupted; nothing half-written was left behind\n")
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        terminated = isinstance(stop, _Terminated)
+        what = "terminated" if terminated else "interrupted"
+        sys.stderr.write(f"\nprunus: {what}; nothing half-written was left behind\n")
+        return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         silence()
         return BROKEN_PIPE
     return code
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may listen
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _report(error: PrunusError, words: Sequence[str]) -> int:
