@@ -4,6 +4,7 @@ mod pipelines;
 
 use std::sync::{Arc, LazyLock};
 
+use pipelines::fuzz::{self, Family, Random};
 use pipelines::random::{self, Gaps, Kind, NO_GAPS};
 use pipelines::{PIPELINES, text};
 use proptest::prelude::*;
@@ -101,12 +102,63 @@ proptest! {
     }
 }
 
+/// A long run: `PRUNUS_FUZZ_ROWS` rows (few by default) of the family, from `PRUNUS_FUZZ_SEED` on.
+fn fuzz(family: Family) {
+    const BATCH: usize = 50;
+    let number = |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (rows, seed): (u64, u64) = (number("PRUNUS_FUZZ_ROWS", 20_000), number("PRUNUS_FUZZ_SEED", 1));
+    let charsmap = std::fs::read_to_string(format!("{}/t5-small/tokenizer.json", real_tokenizers())).ok();
+    let charsmap: Option<serde_json::Value> = charsmap.and_then(|json| serde_json::from_str(&json).ok());
+    let charsmap = charsmap.map(|json| json["normalizer"]["precompiled_charsmap"].clone());
+    let (mut random, mut done, mut natives) = (Random(seed), 0, 0);
+    while done < rows {
+        let json = fuzz::tokenizer(family, &mut random, charsmap.as_ref());
+        let engine = engine(&json, Path::Auto, true);
+        natives += u64::from(engine.path().starts_with("native"));
+        for _ in 0..(rows / 50_000).max(20) {
+            let batch: Vec<String> = (0..BATCH).map(|_| fuzz::row(&mut random)).collect();
+            if counted(&engine, &batch, 1 << 14) != expected(&engine, &batch) {
+                let differs = |row: &&String| {
+                    let row = std::slice::from_ref(*row);
+                    counted(&engine, row, 1 << 14) != expected(&engine, row)
+                };
+                panic!("{family:?}, seed {seed}, row {:?} of {}: {json}", batch.iter().find(differs), engine.path());
+            }
+            done += BATCH as u64;
+        }
+    }
+    eprintln!("{family:?}: {done} rows from seed {seed}, {natives} native vocabularies, none differs");
+}
+
+#[test]
+fn fuzz_bytes() {
+    fuzz(Family::Bytes);
+}
+
+#[test]
+fn fuzz_marked() {
+    fuzz(Family::Marked);
+}
+
+#[test]
+fn fuzz_word_piece() {
+    fuzz(Family::WordPiece);
+}
+
+#[test]
+fn fuzz_unigram() {
+    fuzz(Family::Unigram);
+}
+
+fn real_tokenizers() -> String {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+    format!("{}/data/tokenizers", std::env::var("PRUNUS_SHARED").unwrap_or_else(|_| beside.to_owned()))
+}
+
 /// The real tokenizers beside the repository, if they are there: row path and chosen path.
 static REAL: LazyLock<Vec<[Arc<Engine>; 2]>> = LazyLock::new(|| {
-    let root = std::env::var("PRUNUS_SHARED")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").to_owned());
     let only = std::env::var("PRUNUS_FUZZ").unwrap_or_default();
-    let Ok(folders) = std::fs::read_dir(format!("{root}/data/tokenizers")) else { return Vec::new() };
+    let Ok(folders) = std::fs::read_dir(real_tokenizers()) else { return Vec::new() };
     let files = folders.flatten().filter(|folder| folder.file_name().to_string_lossy().contains(&only));
     let texts = files.filter_map(|folder| std::fs::read_to_string(folder.path().join("tokenizer.json")).ok());
     texts.map(|json| [Path::Row, Path::Auto].map(|path| engine(&json, path, false))).collect()

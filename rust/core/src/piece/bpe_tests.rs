@@ -51,13 +51,8 @@ fn agree(library: &Library, texts: &[String]) {
     }
 }
 
-fn cases(default: u32) -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(default);
-    ProptestConfig { cases, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(cases(3000))]
+    #![proptest_config(crate::piece::cases(3000))]
     #[test]
     fn same_ids_as_the_crate(
         alphabet in proptest::sample::subsequence(vec!["a", "b", "c", "é", "▁", "<unk>", "<0xC3>", "<0xA9>", "<0xE4>"], 2..9),

@@ -217,3 +217,10 @@ pub fn parts(splits: &PreTokenizedString) -> impl Iterator<Item = (&str, Option<
     let parts = splits.get_splits(OffsetReferential::Normalized, OffsetType::None);
     parts.into_iter().map(|(text, _, tokens)| (text, tokens.as_deref()))
 }
+
+/// How many cases the property tests of the models run: `PROPTEST_CASES`, or a number that a test run can afford.
+#[cfg(test)]
+fn cases(default: u32) -> proptest::prelude::ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(default);
+    proptest::prelude::ProptestConfig { cases, ..Default::default() }
+}

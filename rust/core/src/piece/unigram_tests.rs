@@ -23,7 +23,7 @@ fn agree(vocabulary: Vec<(String, f64)>, unknown: Option<usize>, fallback: bool,
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(crate::piece::cases(3000))]
     #[test]
     fn same_ids_as_the_crate(
         pieces in proptest::collection::vec(("[ab▁éx]{0,4}|<unk>|<0x61>|<0xC3>|<0xA9>", prop_oneof![

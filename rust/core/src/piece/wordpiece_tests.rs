@@ -7,7 +7,7 @@ use tokenizers::models::wordpiece::WordPiece as Library;
 use super::WordPiece;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(crate::piece::cases(3000))]
     #[test]
     fn same_ids_as_the_crate(
         entries in proptest::collection::vec("(##|@)?[abé中]{0,3}|\\[UNK\\]|#{1,3}", 1..24),

@@ -1,5 +1,6 @@
 //! Tiny tokenizers of every kind, and the text that troubles them.
 
+pub mod fuzz;
 pub mod random;
 
 use std::sync::LazyLock;

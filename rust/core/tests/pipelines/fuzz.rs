@@ -1,0 +1,139 @@
+//! Long runs over random vocabularies, family by family: no shrinking, but millions of rows in minutes.
+
+use serde_json::{Map, Value, json};
+
+use super::random::{self, Gaps, Kind, NO_GAPS};
+use super::{FRAGMENTS, PIPELINES};
+
+/// Models that have a native path.
+#[derive(Debug, Clone, Copy)]
+pub enum Family {
+    /// Byte-level BPE, behind each of its pre-tokenisers.
+    Bytes,
+    /// BPE with `▁` for spaces.
+    Marked,
+    /// `WordPiece` behind BERT's normaliser.
+    WordPiece,
+    /// Unigram behind T5's normaliser.
+    Unigram,
+}
+
+/// A small generator (splitmix64): the same rows for a seed everywhere.
+#[derive(Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() >> 1).unwrap_or(0) % end
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// A pipeline of the family with a random vocabulary; `charsmap` is a real `Precompiled` table, if there is one.
+pub fn tokenizer(family: Family, random: &mut Random, charsmap: Option<&Value>) -> String {
+    let picks = |random: &mut Random| -> Vec<(usize, usize)> {
+        (0..random.below(60)).map(|_| (random.below(80), random.below(80))).collect()
+    };
+    let (names, model): (&[&str], Value) = match family {
+        Family::Bytes => {
+            let ignore = random.below(3) == 0;
+            let names = &[
+                "gpt2-added",
+                "gpt2-prefix",
+                "digits",
+                "digit-runs",
+                "neox",
+                "cl100k",
+                "qwen",
+                "o200k",
+                "tekken",
+                "falcon",
+            ];
+            (names, model_of(&random::tokenizer(Kind::Bytes, &picks(random), ignore, NO_GAPS)))
+        }
+        Family::Marked => {
+            let gaps = Gaps {
+                unknown: random.pick(&[None, Some("<unk>"), Some("<unk>"), Some("x")]),
+                bytes: random.pick(&[0, 200, 256, 256]),
+            };
+            (
+                &["phi3", "gemma", "mistral", "always", "never"],
+                model_of(&random::tokenizer(Kind::Marked, &picks(random), false, gaps)),
+            )
+        }
+        Family::WordPiece => (&["bert", "bert-late", "bert-cased", "bert-dirty"], word_piece(random)),
+        Family::Unigram => (&["unigram"], unigram(random)),
+    };
+    let name = random.pick(names);
+    let found = PIPELINES.iter().find(|(other, _, _)| *other == name);
+    let mut document: Value = found.and_then(|(_, _, json)| serde_json::from_str(json).ok()).unwrap_or_default();
+    document["model"] = model;
+    if let (Family::Unigram, Some(table)) = (family, charsmap) {
+        let mark = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+        document["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, mark]});
+        document["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": table});
+    }
+    document.to_string()
+}
+
+fn model_of(json: &str) -> Value {
+    serde_json::from_str::<Value>(json).unwrap_or_default()["model"].take()
+}
+
+const SYMBOLS: &[&str] =
+    &["a", "b", "é", "e", "中", "文", "б", "1", "2", "s", "A", "B", "'", ".", "x", "😀", "\u{301}", "K"];
+
+fn word(random: &mut Random, longest: usize) -> String {
+    (0..=random.below(longest)).map(|_| random.pick(SYMBOLS)).collect()
+}
+
+fn word_piece(random: &mut Random) -> Value {
+    let prefix = random.pick(&["##", "##", "##", "@", ""]);
+    let mut entries = Map::new();
+    entries.insert("[UNK]".to_owned(), json!(0));
+    for _ in 0..random.below(50) {
+        let entry = [random.pick(&["", prefix]), &word(random, 3)].concat();
+        let next = entries.len();
+        entries.entry(entry).or_insert(json!(next));
+    }
+    json!({"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": prefix,
+        "max_input_chars_per_word": random.pick(&[100, 100, 6, 1]), "vocab": entries})
+}
+
+/// Few different scores, so that ties are frequent.
+fn unigram(random: &mut Random) -> Value {
+    let mut entries = vec![json!(["<unk>", 0.0]), json!(["▁", -2.0])];
+    for _ in 0..random.below(50) {
+        let score = random.pick(&[-1.0, -2.0, -3.0, -4.0, -0.1, -0.2, -0.3, 0.5, -7.25]);
+        let piece = [random.pick(&["", "▁"]), &word(random, 4)].concat();
+        entries.push(json!([piece, score]));
+    }
+    json!({"type": "Unigram", "unk_id": 0, "byte_fallback": random.below(2) == 0, "vocab": entries})
+}
+
+/// A row of up to twelve parts: symbols that the vocabularies hold, and what troubles pipelines.
+pub fn row(random: &mut Random) -> String {
+    let mut row = String::new();
+    for _ in 0..random.below(13) {
+        match random.below(256) {
+            0..130 => row.push_str(random.pick(SYMBOLS)),
+            130..160 => row.push(' '),
+            160..175 => row.push('▁'),
+            175..255 => row.push_str(random.pick(FRAGMENTS)),
+            // Seldom: each new block of characters costs BERT's path a look at all of it.
+            _ => row.extend(u32::try_from(random.below(0x11_0000)).ok().and_then(char::from_u32)),
+        }
+    }
+    row
+}
