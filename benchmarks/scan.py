@@ -25,6 +25,7 @@ import json
 import os
 import platform
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -172,9 +173,9 @@ def markdown(results: list[dict[str, Any]], arguments: argparse.Namespace) -> st
             f"| {r['tokenizer']} | {r['corpus']} | {r['path']} | {core['prunus']:.1f} | {' | '.join(cells)} "
             f"| {wall['prunus']:.0f} | {'equal' if r['exact']['prunus'] else 'DIFFERENT'} |"
         )
-    versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("prunus", "tokenizers"))
+    named = " ".join(f"{name} {version}" for name, version in versions().items())
     sizes = ", ".join(sorted({f"{r['corpus']} {r['mb']:.0f} MB" for r in results}))
-    note = f"{sizes}; {arguments.threads} threads, median of {arguments.rounds} rounds, {versions}, {machine()}."
+    note = f"{sizes}; {arguments.threads} threads, median of {arguments.rounds} rounds, {named}, {machine()}."
     return "\n".join([*lines, "", note])
 
 
@@ -182,12 +183,16 @@ def rivals(named: list[str]) -> dict[str, str]:
     """Interpreters by name; one that cannot import what a measurement needs is left out, and named."""
     found = {}
     for name, _, python in (text.partition("=") for text in named):
-        trial = subprocess.run([python, "-c", "import tokenizers, numpy, pyarrow"], capture_output=True, check=False)
-        if trial.returncode == 0:
+        trial = [python, "-c", "import tokenizers, numpy, pyarrow"]
+        if shutil.which(python) and subprocess.run(trial, capture_output=True, check=False).returncode == 0:
             found[name] = python
         else:
             print(f"left out: {name} ({python} cannot import tokenizers, numpy and pyarrow)", file=sys.stderr)
     return found
+
+
+def versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in ("prunus", "tokenizers", "pyarrow", "numpy")}
 
 
 def machine() -> str:
@@ -224,7 +229,9 @@ def main() -> int:
         for arguments.corpus in corpora:
             results.append(compare(file, arguments))
     table = markdown(results, arguments)
-    (RESULTS / "scan.json").write_text(json.dumps(results, indent=2) + "\n")
+    settings = {"threads": arguments.threads, "rounds": arguments.rounds, "rivals": arguments.rivals}
+    document = {"machine": machine(), "versions": versions(), **settings, "results": results}
+    (RESULTS / "scan.json").write_text(json.dumps(document, indent=2) + "\n")
     (RESULTS / "scan.md").write_text(table + "\n")
     print(table)
     return 0 if all(result["exact"]["prunus"] for result in results) else 1

@@ -150,6 +150,23 @@ fn fuzz_unigram() {
     fuzz(Family::Unigram);
 }
 
+/// What `benchmarks/instructions.py` counts the instructions of: `PRUNUS_HOT=PIPELINE:TIMES` over the same prose.
+#[test]
+fn hot_loop() {
+    let Ok(hot) = std::env::var("PRUNUS_HOT") else { return };
+    let Some((name, times)) = hot.split_once(':') else { panic!("{hot:?} is not PIPELINE:TIMES") };
+    let found = PIPELINES.iter().find(|(other, _, _)| *other == name).unwrap_or_else(|| panic!("no {name}"));
+    let engine = engine(&found.2, Path::Native, true);
+    let mut random = Random(1);
+    let rows: Vec<String> = (0..200).map(|_| fuzz::prose(&mut random)).collect();
+    let mut counter = Counter::new(engine, 8 << 20);
+    for _ in 0..times.parse().unwrap_or_else(|e| panic!("{e}: {hot:?}")) {
+        rows.iter().for_each(|row| counter.text(row, 1).unwrap_or_else(|e| panic!("{e}")));
+    }
+    eprintln!("bytes {}", rows.iter().map(String::len).sum::<usize>());
+    assert!(counter.finish().is_ok_and(|counts| counts.rows > 0));
+}
+
 fn real_tokenizers() -> String {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     format!("{}/data/tokenizers", std::env::var("PRUNUS_SHARED").unwrap_or_else(|_| beside.to_owned()))

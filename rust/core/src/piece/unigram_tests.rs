@@ -27,7 +27,7 @@ proptest! {
     #[test]
     fn same_ids_as_the_crate(
         pieces in proptest::collection::vec(("[ab▁éx]{0,4}|<unk>|<0x61>|<0xC3>|<0xA9>", prop_oneof![
-            Just(-1.0), Just(-2.0), Just(-0.5), Just(0.1), Just(0.2), Just(-3.3), Just(7.0), -20.0..20.0f64]), 1..14),
+            Just(-1.0), Just(-2.0), Just(-0.5), Just(0.1), Just(0.2), Just(-3.3), Just(7.0), Just(9.5), -20.0..20.0f64]), 1..14),
         unknown in proptest::option::weighted(0.9, 0usize..3),
         fallback in any::<bool>(),
         texts in proptest::collection::vec("[ab▁éxyz中]{0,12}|(<unk>|a|b){0,5}", 1..6),
@@ -39,7 +39,7 @@ proptest! {
 
     #[test]
     fn ties_fall_the_same_way(
-        pieces in proptest::collection::vec(("[ab]{1,3}", prop_oneof![Just(-1.0), Just(-2.0), Just(-3.0), Just(0.0)]), 3..12),
+        pieces in proptest::collection::vec(("[ab]{1,3}", prop_oneof![Just(-1.0), Just(-2.0), Just(-3.0), Just(0.0), Just(9.5)]), 3..12),
         text in "[abc]{1,12}",
     ) {
         agree(pieces, Some(0), false, &text);

@@ -119,10 +119,10 @@ fn byte_level_bpe() -> Value {
         next += u32::from(!printable(byte));
         alphabet.extend(char::from_u32(code).map(String::from));
     }
-    // Borders of words by case: the last byte on one side, the first on the other.
+    // Borders of classes: the last byte on one side, the first on the other.
     let pairs = [
         "aB", "BA", "Ba", "中A", "A中", "\u{301}A", "A\u{301}", "\u{301}a", "ǅa", "Aǅ", "ʰA", "/\n", "\n/", "A'",
-        "中'", "sA",
+        "中'", "sA", "1²", "²1", ".²", "².", "²a", "a²", "½.", ".½", "٣.", ".٣",
     ];
     let across = pairs.map(|pair| {
         let second = pair.char_indices().nth(1).map_or(0, |(at, _)| at);
