@@ -130,3 +130,45 @@ def test_a_copy_of_the_model_inside_is_not_saved_as_if_it_were_whole(bag) -> Non
     with pytest.raises(UsageError, match="belongs to a copy of the model"):
         average.state_dict()
     assert bag.state_dict()["table.weight"].shape[0] == ROWS
+
+
+@pytest.mark.parametrize("size", ["kept rows", "all rows"])
+def test_another_parameter_in_place_of_the_table_is_told(bag, size: str) -> None:
+    full = twin(bag)
+    train(full, batches(2), adamw(full))
+    session = prunus.fine_tuning(bag, USED).begin()
+    train(bag, batches(2), adamw(bag))
+    new = bag.table.weight if size == "kept rows" else full.table.weight
+    bag.table.weight = torch.nn.Parameter(new.detach().clone())
+    with pytest.raises(UsageError, match=r"table\.weight was replaced"):
+        session.restore()
+    assert bag.table.num_embeddings == ROWS
+    assert not bag.table._forward_pre_hooks
+    assert same_bits(full.state_dict(), bag.state_dict()) == []
+    assert session.remap is None
+
+
+def test_a_second_block_on_the_same_table_is_refused(bag) -> None:
+    other = Bag()
+    other.table.weight = bag.table.weight
+    with prunus.fine_tuning(bag, USED):
+        for model in (bag, other):
+            with pytest.raises(UsageError, match=r"table\.weight is inside a block"):
+                prunus.fine_tuning(model, USED[:3]).begin()
+    with prunus.fine_tuning(other, USED):
+        pass
+
+
+def test_resizing_inside_is_refused(classifier) -> None:
+    with prunus.fine_tuning(classifier, USED), pytest.raises(UsageError, match="resize_token_embeddings inside"):
+        classifier.resize_token_embeddings(ROWS + 8)
+    assert classifier.resize_token_embeddings(ROWS + 8).weight.shape[0] == ROWS + 8
+
+
+def test_a_copy_of_the_model_cannot_fetch(bag) -> None:
+    batch = batches(1, np.arange(ROWS))[0]
+    with prunus.fine_tuning(bag, USED, unseen="fetch"):
+        other = twin(bag)
+        bag(**batch)
+        with pytest.raises(UsageError, match="a copy of the model"):
+            other(**batch)

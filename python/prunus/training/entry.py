@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from prunus.training.liveconfig import renumber_option
+from prunus.errors import UsageError
+from prunus.training.generating import Options
+from prunus.training.places import override
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import ExitStack
 
     from prunus.training.liveconfig import LiveConfig
@@ -35,22 +39,44 @@ class Entry:
     ) -> None:
         self._model, self._renumbering, self._kept, self._config = model, renumbering, kept, config
         self._labels, self._full = labels, full
-        self._inside = False
+        self._options = Options(model, renumbering, kept)
+        self._generating = False
+        self._depth = 0
         self._names = tuple(inspect.signature(model.forward).parameters)
 
-    def install(self, stack: ExitStack) -> None:
-        """Puts the hooks in place until the stack is closed."""
+    def install(self, stack: ExitStack, lookups: Iterable[Any]) -> None:
+        """Puts the hooks in place until the stack is closed.
+
+        Args:
+            stack: Undoes it.
+            lookups: The embedding modules that hold the table; they are called with new ids only.
+        """
         stack.callback(self._model.register_forward_pre_hook(self._entering, with_kwargs=True, prepend=True).remove)
+        stack.callback(self._model.register_forward_hook(self._leaving, always_call=True).remove)
+        for module in lookups:
+            stack.callback(module.register_forward_pre_hook(self._looking_up).remove)
         for name, wrapper in (("generate", self._generate), ("save_pretrained", self._save_pretrained)):
             if hasattr(self._model, name) and (name == "generate" or self._full):
-                vars(self._model)[name] = around(getattr(self._model, name), wrapper)
-                stack.callback(vars(self._model).pop, name)
+                override(stack, self._model, name, around(getattr(self._model, name), wrapper))
 
     def _entering(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002
-        if self._inside:
+        self._depth += 1
+        if self._generating:
             return None
         new = tuple(self._converted(name, value) for name, value in zip(self._names, args, strict=False))
         return (*new, *args[len(new) :]), {name: self._converted(name, value) for name, value in kwargs.items()}
+
+    def _leaving(self, module: Any, args: Any, output: Any) -> None:  # noqa: ARG002 - torch's signature
+        self._depth = max(0, self._depth - 1)
+
+    def _looking_up(self, module: Any, args: Any) -> None:  # noqa: ARG002 - torch's signature
+        """Ids that did not come through the model's entry are original ones, or whose they are is not known."""
+        if not self._depth and not self._generating:
+            raise UsageError(
+                f'{self._renumbering.where} was looked up, in mode="input+output", by a call that did not go through '
+                f"{type(self._model).__name__}, where ids are renumbered",
+                hint="Call the model itself (not its forward, not a part of it), or do it after the block.",
+            )
 
     def _converted(self, name: str, value: Any) -> Any:
         if not isinstance(value, torch.Tensor):
@@ -62,20 +88,19 @@ class Entry:
         return value
 
     def _generate(self, original: Any, *args: Any, **kwargs: Any) -> Any:
-        args = tuple(self._renumbering(value) if _are_ids(value) else value for value in args)
-        for name, value in kwargs.items():
-            if name == "inputs" or name.endswith("input_ids"):
-                kwargs[name] = self._renumbering(value) if _are_ids(value) else value
-            else:
-                kwargs[name] = renumber_option(name, value, self._new_of)
-        self._inside = True
+        parameters = inspect.signature(original).parameters.values()
+        names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        named = dict(zip(names, args, strict=False)) | kwargs
+        options = {name: self._options.inside(name, value) for name, value in named.items()}
+        args = tuple(self._options.inside("inputs", value) for value in args[len(names) :])
+        self._generating = True
         try:
-            result = original(*args, **kwargs)
+            result = original(*args, **options)
         finally:
-            self._inside = False
+            self._generating = False
         if isinstance(result, torch.Tensor):
-            return self._old(result)
-        result.sequences = self._old(result.sequences)
+            return self._options.old(result)
+        result.sequences = self._options.old(result.sequences)
         return result
 
     def _save_pretrained(self, original: Any, *args: Any, **kwargs: Any) -> Any:
@@ -84,16 +109,6 @@ class Entry:
             return original(*args, **kwargs)
         finally:
             self._config.apply()
-
-    def _new_of(self, old: int) -> int:
-        return int(self._renumbering.convert(torch.tensor([old]))[0])
-
-    def _old(self, ids: Any) -> Any:
-        return self._kept.to(ids.device)[ids]
-
-
-def _are_ids(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and not value.is_floating_point()
 
 
 def renumbered_labels(labels: Any, renumbering: Renumbering, kept: Any) -> Any:
@@ -104,9 +119,5 @@ def renumbered_labels(labels: Any, renumbering: Renumbering, kept: Any) -> Any:
 
 
 def around(original: Any, wrapper: Any) -> Any:
-    """`original`, called by `wrapper`, which gets it as the first argument."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return wrapper(original, *args, **kwargs)
-
-    return call
+    """`original`, called by `wrapper`, which gets it as the first argument; a copy of the model gets its own."""
+    return partial(wrapper, original)

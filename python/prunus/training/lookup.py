@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 import torch
 
-from prunus.errors import UnseenTokenError
+from prunus.errors import UnseenTokenError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,13 +128,19 @@ _operation = torch.library.custom_op(
 _operation.register_fake(_like)
 
 
-def lookup_hook(renumbering: Renumbering) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]:
-    """A forward pre-hook of an embedding module that renumbers its ids.
+def lookup_hook(renumbering: Renumbering, own: Any) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]:
+    """A forward pre-hook of an embedding module, `own`, that renumbers its ids.
 
-    Where rows are fetched, `torch.compile` leaves the hook out of its graph: the table's shape may change in it.
+    Where rows are fetched, `torch.compile` leaves the hook out of its graph: the table's shape may change in it. A copy
+    of the module has the hook too; its table does not follow when rows are fetched, which is a `UsageError`.
     """
 
-    def hook(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ARG001 - torch's signature
+    def hook(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if renumbering.fetch is not None and module is not own:
+            raise UsageError(
+                f"{renumbering.where}: a copy of the model that was made inside the block cannot fetch rows",
+                hint="Copy the model outside the block.",
+            )
         if args:
             return (renumbering(args[0]), *args[1:]), kwargs
         return args, {**kwargs, "input": renumbering(kwargs["input"])}

@@ -9,6 +9,7 @@ import torch
 
 from prunus.errors import LiveModelError
 from prunus.training.entry import around, renumbered_labels
+from prunus.training.places import override
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -38,8 +39,7 @@ class OutputEntry:
         stack.callback(model.register_forward_pre_hook(self._entering, with_kwargs=True, prepend=True).remove)
         stack.callback(model.register_forward_hook(self._leaving, always_call=True).remove)
         if hasattr(model, "generate"):
-            vars(model)["generate"] = around(model.generate, self._generate)
-            stack.callback(vars(model).pop, "generate")
+            override(stack, model, "generate", around(model.generate, self._generate))
 
     def _entering(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ARG002
         named = dict(zip(self._names, args, strict=False))

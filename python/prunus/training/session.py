@@ -21,9 +21,10 @@ from prunus.training.liveconfig import LiveConfig
 from prunus.training.lookup import Renumbering, lookup_hook
 from prunus.training.optimizers import OptimizerWatch
 from prunus.training.output import OutputEntry
+from prunus.training.places import Places, refuse_resizing
 from prunus.training.resizing import holds, resize
 from prunus.training.statedict import StateDicts
-from prunus.training.table import Table
+from prunus.training.table import Table, refuse_shrunk
 from prunus.training.vocabulary import vocabulary_of
 
 if TYPE_CHECKING:
@@ -76,11 +77,13 @@ class FineTuning:
             LiveModelError: The model cannot be shrunk.
             OutputError: The other rows cannot be written to the temporary file.
             SelectionError: No id, or an id beyond the table, is kept.
-            UsageError: The block has begun already.
+            UsageError: The block has begun already, or another one has that shares a table.
         """
         if self.remap is not None:
             raise UsageError("the block has begun already", hint="Call restore() first.")
+        refuse_shrunk(self.model)
         with ExitStack() as stack:
+            refuse_resizing(stack, self.model)
             begin = {"input": self._begin_input, "input+output": self._begin_both, "output": self._begin_output}
             kept = begin[self._options.mode](stack)
             _forget_compiled(stack)
@@ -100,7 +103,9 @@ class FineTuning:
                 self._fetch(stack, Fetching(shrunk, renumbering, table.lookups, watch), shrunk)
             for module in table.lookups:
                 place = entered_at(self.model, module)
-                handle = place.register_forward_pre_hook(lookup_hook(renumbering), with_kwargs=True, prepend=True)
+                handle = place.register_forward_pre_hook(
+                    lookup_hook(renumbering, place), with_kwargs=True, prepend=True
+                )
                 stack.callback(handle.remove)
                 resize(stack, module, kept)
                 renumber_tokens(stack, place, kept)
@@ -138,7 +143,7 @@ class FineTuning:
         stack.callback(config.undo)
         full = self._options.save == "full"
         entry = Entry(self.model, self._renumbering(tables[0]), kept, config, labels=vocabulary.has_head, full=full)
-        entry.install(stack)
+        entry.install(stack, [m for m in self.model.modules() if _looks_up(m, tables)])
         return kept
 
     def _begin_output(self, stack: ExitStack) -> Any:
@@ -162,11 +167,15 @@ class FineTuning:
         return torch.from_numpy(rows_to_keep(self._keep, rows, self.model, self._tokenizer))
 
     def restore(self) -> None:
-        """Brings the full matrices back, tuned rows in place; does nothing where the block has not begun."""
+        """Brings the full matrices back, tuned rows in place; does nothing where the block has not begun.
+
+        Raises:
+            UsageError: Another parameter was put in place of a table inside the block; the model is whole.
+        """
         if self.remap is None:
             return
-        self._undo.close()
         self.remap = None
+        self._undo.close()
 
     def _shrink(self, stack: ExitStack, table: Table, kept: Any) -> Table:
         base = None if self._options.base is None else Base(self._options.base)
@@ -177,6 +186,7 @@ class FineTuning:
     def _follow(self, stack: ExitStack, tables: list[Table]) -> OptimizerWatch:
         watch = OptimizerWatch(tables, replay=self._options.replay, elementwise=self._options.elementwise)
         watch.begin()
+        stack.callback(Places(self.model, tables).settle)
         stack.callback(watch.scatter)
         stack.callback(watch.advance)
         stack.callback(watch.end)
@@ -293,6 +303,10 @@ def fine_tuning(
         base=base,
     )
     return FineTuning(model, keep, tokenizer, options)
+
+
+def _looks_up(module: Any, tables: Iterable[Table]) -> bool:
+    return isinstance(module, torch.nn.Embedding) and any(holds(module, table.tensor) for table in tables)
 
 
 def _forget_compiled(stack: ExitStack) -> None:

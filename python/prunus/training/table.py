@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import torch
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import os
 
     from prunus.training.backing import Base
+
+_SHRUNK: WeakSet[Table] = WeakSet()
 
 
 class Table:
@@ -84,6 +87,7 @@ class Table:
             self.rest = base.rows(self.tensor.data, self.name, self.axis, self.rest_ids)
         self.kept = kept
         swap(self.tensor, self.pick(self.tensor.data), grad)
+        _SHRUNK.add(self)
 
     def restore(self) -> None:
         """Puts the full tensor back, the rows of now in their places; a gradient becomes full-size, zero elsewhere."""
@@ -95,6 +99,7 @@ class Table:
             grad = None
         swap(self.tensor, full, grad)
         self.rest = None
+        _SHRUNK.discard(self)
 
     def own_rest(self) -> Any:
         """`rest`, to be written to: rows of a checkpoint are copied to a temporary file first.
@@ -182,6 +187,22 @@ class Table:
                 tensor=self.name,
             )
         return grad.index_select(self.axis, kept.to(grad.device))
+
+
+def refuse_shrunk(model: Any) -> None:
+    """Refuses a model that is inside a block already: ids would be renumbered twice.
+
+    Raises:
+        UsageError: A parameter or buffer holds only some of its rows.
+    """
+    inside = {id(table.tensor): table for table in _SHRUNK}
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if id(tensor) in inside:
+            raise UsageError(
+                f"{name} is inside a block of fine_tuning already, of this model or of one that shares it",
+                hint="Leave that block first, or call restore() on its session.",
+                tensor=name,
+            )
 
 
 def swap(tensor: Any, data: Any, grad: Any) -> None:
