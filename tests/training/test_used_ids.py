@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -75,3 +76,14 @@ def test_what_holds_no_ids_is_refused(data, error) -> None:
 def test_a_data_set_says_what_to_keep(classifier) -> None:
     with prunus.fine_tuning(classifier, [{"input_ids": [250, 300]}]) as session:
         assert session.remap.old_ids.tolist() == [0, 250, 300]  # 0 is the pad id of the config
+
+
+def test_a_transform_of_a_data_set_is_applied() -> None:
+    dataset = datasets.Dataset.from_dict({"input_ids": [[1, 2], [3]]})
+    dataset.set_transform(lambda batch: {"input_ids": [[9, *ids] for ids in batch["input_ids"]]})
+    assert counted(dataset) == {9: 2, 1: 1, 2: 1, 3: 1}
+
+
+def test_an_id_beyond_any_vocabulary_is_refused() -> None:
+    with pytest.raises(InvalidTextError, match=f"holds {2**40}"):
+        prunus.used_ids([{"input_ids": np.array([2**40])}])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from prunus.errors import OptimizerError
+
+if TYPE_CHECKING:
+    from prunus.training.table import Table
 
 ROWWISE = frozenset(
     {"Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop", "Rprop", "SGD", "ASGD"}
@@ -117,3 +120,17 @@ def check_optimizer(optimizer: Any, elementwise: tuple[type[Any], ...]) -> None:
         f"{kind.__module__}.{name} is not known: whether its update of a row depends on other rows cannot be seen",
         hint="If every element is updated by itself, pass elementwise=[that class]; or replay=False.",
     )
+
+
+def check_sparse(optimizer: Any, group: dict[str, Any], table: Table) -> None:
+    """Refuses momenta of sparse gradients, which are sparse themselves: where their rows are is not followed.
+
+    Raises:
+        OptimizerError: The table's gradient is sparse, and the optimizer has momentum.
+    """
+    grad = table.tensor.grad
+    if grad is not None and grad.is_sparse and group.get("momentum"):
+        raise OptimizerError(
+            f"{type(optimizer).__name__} with momentum keeps sparse state of the sparse gradient of {table.name}",
+            hint="Use SparseAdam, or SGD without momentum for the table.",
+        )

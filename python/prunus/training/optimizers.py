@@ -9,7 +9,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from prunus.errors import OptimizerError
-from prunus.training.events import Event, Recording, check_optimizer, decay_of, snapshot
+from prunus.training.events import Event, Recording, check_optimizer, check_sparse, decay_of, snapshot
 from prunus.training.replay import replay
 
 if TYPE_CHECKING:
@@ -69,8 +69,10 @@ class OptimizerWatch:
 
     def _before(self, optimizer: Any, args: Any, kwargs: Any) -> None:  # noqa: ARG002 - torch's signature
         for watch in self._watches:
-            if watch.group_of(optimizer) is not None:
+            group = watch.group_of(optimizer)
+            if group is not None:
                 self._meet(optimizer)
+                check_sparse(optimizer, group, watch.table)
                 watch.attach(optimizer)
                 watch.follow_dtype()
 

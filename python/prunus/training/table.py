@@ -93,10 +93,8 @@ class Table:
         """Puts the full tensor back, the rows of now in their places; a gradient becomes full-size, zero elsewhere."""
         full = self.full(self.tensor.device)
         grad = self.tensor.grad
-        if grad is not None and not grad.is_sparse:
-            grad = self.scatter(grad, None)
-        elif grad is not None:
-            grad = None
+        if grad is not None:
+            grad = moved(grad, self.kept, self.full_shape) if grad.is_sparse else self.scatter(grad, None)
         swap(self.tensor, full, grad)
         self.rest = None
         _SHRUNK.discard(self)
@@ -138,7 +136,9 @@ class Table:
             self.own_rest()[self._places(self.kept[stay:])] = data[stay:].to("cpu", self.rest.dtype)
         new = fetched[stay - base :]
         rows = self.rows_of(self.rest, new, data)
-        if grad is not None:
+        if grad is not None and grad.is_sparse:  # rows that may have one never leave
+            grad = moved(grad, torch.arange(stay), (stay + len(new), *data.shape[1:]))
+        elif grad is not None:
             grad = torch.cat([grad[:stay], torch.zeros_like(rows)])
         self.kept = torch.cat([self.kept[:base], fetched])
         swap(self.tensor, torch.cat([data[:stay], rows]), grad)
@@ -177,9 +177,10 @@ class Table:
 
     def _small_grad(self, kept: Any) -> Any:
         grad = self.tensor.grad
-        if grad is None or grad.is_sparse:
+        if grad is None:
             return None
-        outside = grad.movedim(self.axis, 0).index_select(0, self.rest_ids.to(grad.device))
+        dense = grad.to_dense() if grad.is_sparse else grad
+        outside = dense.movedim(self.axis, 0).index_select(0, self.rest_ids.to(grad.device))
         if bool((outside != 0).any()):
             raise UsageError(
                 f"{self.name} holds a gradient of rows that are not kept",
@@ -187,6 +188,22 @@ class Table:
                 tensor=self.name,
             )
         return grad.index_select(self.axis, kept.to(grad.device))
+
+
+def moved(grad: Any, places: Any, shape: tuple[int, ...]) -> Any:
+    """A sparse gradient whose rows lie elsewhere.
+
+    Args:
+        grad: The gradient, sparse in its first axis.
+        places: New row by old `(rows,)`, int64.
+        shape: The shape that it is to have.
+    """
+    indices = grad._indices().clone()
+    indices[0] = places.to(indices.device)[indices[0]]
+    # Torch sums coalesced gradients in another order than others.
+    coalesced = grad.is_coalesced() and bool((places.diff() > 0).all())
+    values = grad._values()
+    return torch.sparse_coo_tensor(indices, values, shape, is_coalesced=coalesced, check_invariants=False)
 
 
 def refuse_shrunk(model: Any) -> None:

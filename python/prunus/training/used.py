@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = ("input_ids", "labels")
 _BATCH = 1000
+_MOST = 2**28  # no vocabulary has so many ids; the histogram would not fit in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ def used_ids(data: object, columns: Sequence[str] | None = None) -> UsedIds:
 
     Raises:
         ColumnError: No column holds ids, or a named one is missing or of another type.
-        InvalidTextError: A value is negative and not −100.
+        InvalidTextError: A value is negative and not −100, or larger than any vocabulary.
 
     Example:
         >>> import prunus
@@ -75,8 +76,8 @@ class _Counter:
 
     def add(self, data: Any) -> None:
         if is_dataset(data):
-            for table in data.with_format("arrow").iter(batch_size=_BATCH):
-                self.mapping({name: table.column(name) for name in table.column_names})
+            for batch in _batches(data):
+                self.mapping(batch)
         elif hasattr(data, "column_names") and hasattr(data, "column"):
             self.mapping({name: data.column(name) for name in data.column_names})
         elif isinstance(data, Mapping):
@@ -110,6 +111,8 @@ class _Counter:
         flat = flat[flat != -100]
         if len(flat) and int(flat.min()) < 0:
             raise InvalidTextError(f"column {name!r} holds {int(flat.min())}, which is no token id", column=name)
+        if len(flat) and int(flat.max()) >= _MOST:
+            raise InvalidTextError(f"column {name!r} holds {int(flat.max())}, which is no token id", column=name)
         more = np.bincount(flat)
         if len(more) > len(self.histogram):
             more, self.histogram = self.histogram, more.astype(np.int64)
@@ -123,6 +126,15 @@ class _Counter:
             )
         ids = np.flatnonzero(self.histogram)
         return UsedIds(ids.astype(np.int64), self.histogram[ids], tuple(self.columns))
+
+
+def _batches(dataset: Any) -> Iterator[Mapping[str, Any]]:
+    """Stored columns in batches; examples where `set_transform` makes them of what is stored."""
+    if (getattr(dataset, "format", None) or {}).get("type") == "custom":
+        yield from dataset
+        return
+    for table in dataset.with_format("arrow").iter(batch_size=_BATCH):
+        yield {name: table.column(name) for name in table.column_names}
 
 
 def _is_values(data: Any) -> bool:
