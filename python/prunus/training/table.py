@@ -200,10 +200,7 @@ def moved(grad: Any, places: Any, shape: tuple[int, ...]) -> Any:
     """
     indices = grad._indices().clone()
     indices[0] = places.to(indices.device)[indices[0]]
-    # Torch sums coalesced gradients in another order than others.
-    coalesced = grad.is_coalesced() and bool((places.diff() > 0).all())
-    values = grad._values()
-    return torch.sparse_coo_tensor(indices, values, shape, is_coalesced=coalesced, check_invariants=False)
+    return torch.sparse_coo_tensor(indices, grad._values(), shape, check_invariants=False)  # or torch warns
 
 
 def refuse_shrunk(model: Any) -> None:
