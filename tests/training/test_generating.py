@@ -97,7 +97,7 @@ def test_ids_that_go_past_the_entry_are_refused(model, part: str) -> None:
     called(IDS)
 
 
-def test_a_copy_made_inside_generates_with_its_own_weights(model) -> None:
+def test_a_copy_made_inside_generates_with_its_own_weights(model, tmp_path) -> None:
     with prunus.fine_tuning(model, USED, mode="input+output"):
         other = copy.deepcopy(model)
         with torch.no_grad():
@@ -108,7 +108,7 @@ def test_a_copy_made_inside_generates_with_its_own_weights(model) -> None:
         assert torch.equal(generated(other, IDS), want)
         assert not torch.equal(generated(model, IDS), want)
         with pytest.raises(UsageError, match="a copy of the model"):
-            other.save_pretrained("unused")
+            other.save_pretrained(tmp_path)
 
 
 def test_what_an_object_had_of_its_own_comes_back(model) -> None:
