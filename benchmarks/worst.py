@@ -4,7 +4,7 @@
 
 Linear time is a factor of 10 between the two sizes. Memory is the peak of the process above the imported libraries
 and the loaded tokenizer and the text. Writes `benchmarks/results/worst.json` and `worst.md`; exit 1 if a factor
-is above 20 or the memory above 100 bytes a byte of text (Linux only).
+is above 30 (a square would be 100) or the memory above 100 bytes a byte of text (Linux only).
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def main() -> int:
     document = {"machine": platform.platform(), "python": platform.python_version(), "results": results}
     (RESULTS / "worst.json").write_text(json.dumps(document, indent=2) + "\n")
     (RESULTS / "worst.md").write_text("\n".join([HEAD, *map(line, results)]) + "\n")
-    return 1 if any(r["factor"] > 20 or r["10"]["mb"] > 1000 for r in results) else 0
+    return 1 if any(r["factor"] > 30 or r["10"]["mb"] > 1000 for r in results) else 0
 
 
 if __name__ == "__main__":
