@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from prunus.errors import VerificationError
 from prunus.kept import KeptTokens
 from prunus.remap import IdRemap
-from prunus.verification import verify
+from prunus.verification import Pair, _plugins, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -336,3 +336,12 @@ def test_forward_is_skipped_where_the_source_does_not_run(spoiled, tmp_path, cor
 
 def test_forward_is_skipped_for_a_model_too_large(bert_pair):
     assert "GB of weights" in verify(*bert_pair, largest_forward=1)["forward"].detail
+
+
+def test_a_config_that_cannot_be_read_is_a_finding_that_names_it(tmp_path: Path) -> None:
+    """A plugin's checks are given it; the failing disk of tools/faults.py blamed the output."""
+    (tmp_path / "config.json").mkdir()
+    pair = Pair(tmp_path, tmp_path, KeptTokens(np.zeros(0, np.uint32), np.zeros(0, np.uint64), (), (), ()), None)
+    (check,) = _plugins(pair)
+    assert check.status == "failed"
+    assert str(tmp_path / "config.json") in check.findings[0]

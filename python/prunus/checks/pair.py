@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from prunus.checkpoint.index import Checkpoint
+from prunus.checkpoint.jsontext import read_object
 from prunus.checks.vocabulary import tokens_by_id
-from prunus.errors import CheckpointError, PrunusError, TokenizerError
+from prunus.errors import CheckpointError, ConfigError, PrunusError, TokenizerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,9 +129,12 @@ class Pair:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The source's `config.json`."""
-        config: dict[str, Any] = json.loads((self.model_dir / "config.json").read_bytes())
-        return config
+        """The source's `config.json`.
+
+        Raises:
+            ConfigError: It cannot be read, or is no JSON object.
+        """
+        return read_object(self.model_dir / "config.json", ConfigError)
 
     @cached_property
     def family(self) -> ModelFamily | None:
