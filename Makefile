@@ -40,6 +40,7 @@ format: $(VENV)/.test-tools ## apply formatting
 bench: $(VENV)/.installed $(VENV)/.test-tools ## scan and prune beside their peers, in one run; writes benchmarks/results
 	$(BIN)/python benchmarks/scan.py
 	$(BIN)/python benchmarks/worst.py
+	$(BIN)/python benchmarks/instructions.py
 	$(BIN)/python benchmarks/prune.py
 	$(BIN)/python -W ignore benchmarks/training.py --json benchmarks/results/training.json
 	$(BIN)/python -W ignore benchmarks/inference.py --json benchmarks/results/inference.json
