@@ -19,7 +19,7 @@ from prunus.wholefile import whole_file
 
 ROOM = 64
 WRITERS = {
-    "scan": ("scan", "corpus.parquet", "--tokenizer", "model", "--tokenizer-from", "file", "-o"),
+    "scan": ("scan", "corpus.parquet", "--tokenizer", "model", "--tokenizer-from", "file", "--column", "text", "-o"),
     "merge": ("merge", "counts.parquet", "-o"),
     "plan": ("plan", "model", "--counts", "counts.parquet", "--tokenizer-from", "file", "-o"),
     "report": ("report", "counts.parquet", "--html"),

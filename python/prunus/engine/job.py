@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunus.errors import UsageError
 from prunus.scanning import Scanner
-from prunus.tokenizer.resolve import resolve_tokenizer
+from prunus.tokenizer.resolve import ResolvedTokenizer, resolve_tokenizer
 from prunus.version import __version__
 
 if TYPE_CHECKING:
@@ -56,13 +56,9 @@ class Job:
         options = json.dumps(self.options, sort_keys=True).encode()
         return hashlib.sha256(b"%s %s" % (hashlib.sha256(self.document).digest(), options)).hexdigest()
 
-    def to_str(self) -> str:
-        """The tokenizer's document, as a live tokenizer gives it."""
-        return self.document.decode()
-
     def scanner(self, threads: int | None = None) -> Scanner:
         """A scanner of it; raises as `Scanner` does."""
-        return Scanner(self, threads=threads, **self.options)
+        return Scanner(ResolvedTokenizer(self.document, None, "live"), threads=threads, **self.options)
 
 
 def loaded(job: Job, threads: int) -> Scanner:

@@ -55,8 +55,8 @@ def resolve_tokenizer(source: object, tokenizer_from: str | None = None) -> Reso
     """Finds the tokenizer; of a directory, checks that its file and `AutoTokenizer` are one pipeline.
 
     Args:
-        source: Path of a `tokenizer.json`, a directory that holds one, a live `tokenizers.Tokenizer` or a fast
-            tokenizer of transformers.
+        source: Path of a `tokenizer.json`, a directory that holds one, a live `tokenizers.Tokenizer`, a fast tokenizer
+            of transformers, or what this function gave before.
         tokenizer_from: `file` or `transformers` where a directory yields two different pipelines; None compares them.
 
     Raises:
@@ -71,6 +71,8 @@ def resolve_tokenizer(source: object, tokenizer_from: str | None = None) -> Reso
     """
     if tokenizer_from not in {None, "file", "transformers"}:
         raise UsageError(f"tokenizer_from must be 'file' or 'transformers', not {tokenizer_from!r}")
+    if isinstance(source, ResolvedTokenizer):
+        return source
     if not isinstance(source, (str, Path)):
         return _live(source, tokenizer_from)
     path = Path(source)
