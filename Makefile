@@ -80,7 +80,7 @@ $(VENV)/.installed: $(VENV)/.tools pyproject.toml $(RUST) $(PLUGINS:%=plugins/%/
 	touch $@
 
 $(VENV)/.test-tools: $(VENV)/.tools pyproject.toml
-	$(BIN)/python -m pip install --quiet --group test
+	$(BIN)/python -m pip install --quiet --group test --group docs
 	touch $@
 
 $(VENV)/.engines: $(VENV)/.tools pyproject.toml

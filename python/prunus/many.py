@@ -58,8 +58,8 @@ def scan_many(
     Example:
         >>> from tokenizers import Tokenizer, models
         >>> one, other = (Tokenizer(models.WordLevel({"yes": i, "?": 1 - i}, unk_token="?")) for i in (0, 1))
-        >>> [counts.ids.tolist() for counts in scan_many(["yes", "yes"], tokenizers=[one, other])]
-        [[0], [1]]
+        >>> tuple(int(counts.ids[0]) for counts in scan_many(["yes", "yes"], tokenizers=[one, other]))
+        (0, 1)
     """
     from prunus.corpus import open_corpus
 
