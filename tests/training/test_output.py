@@ -10,7 +10,7 @@ import pytest
 import prunus
 from prunus.errors import LiveModelError, UnseenTokenError
 
-from .conftest import ROWS, USED, same_bits, torch, twin
+from .conftest import ROWS, USED, same_bits, torch, train, twin
 from .test_both import NEW
 from .test_fifty_steps import BART, LLAMA, MT5, build
 
@@ -61,17 +61,7 @@ def renumbered(model, batch):
 
 
 def run(model, data) -> list[float]:
-    model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-2, weight_decay=0.1)
-    torch.manual_seed(3)
-    losses = []
-    for batch in data:
-        loss = model(**batch).loss
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.item())
-    return losses
+    return train(model, data, torch.optim.AdamW(model.parameters(), 1e-2, weight_decay=0.1))
 
 
 def test_training_is_that_of_a_model_with_a_small_head(untied) -> None:

@@ -40,7 +40,6 @@ class Fetching:
         self._renumbering = renumbering
         self._paddings = [(module, module.padding_idx) for module in modules]
         self._watch = watch
-        self._base = len(table.kept)
         self._stays = False
         renumbering.fetch = self.bring
 
@@ -78,10 +77,10 @@ class Fetching:
         """What is to be held behind the kept rows: what is held and what is missing, or what this lookup needs."""
         held = self._table.spilled
         new = self._inside(ids[missing])
-        if self._stays or len(held) + len(new) <= max(FETCHED, self._base):
+        if self._stays or len(held) + len(new) <= max(FETCHED, self._table.stayed):
             return torch.cat([held, new])
         wanted = self._inside(ids)
-        return wanted[~torch.isin(wanted, self._table.kept[: self._base])]
+        return wanted[~torch.isin(wanted, self._table.kept[: self._table.stayed])]
 
     def _inside(self, ids: Any) -> Any:
         found = ids.unique().to("cpu", torch.int64)

@@ -95,8 +95,8 @@ class FineTuning:
         found = input_tables(self.model, self._options.embeddings)
         refuse_tied(found)
         kept = self._rows(found[0].parameter.shape[0])
-        tables = [self._shrink(stack, Table(table.parameter, table.name), kept) for table in found]
-        watch = self._follow(stack, tables)
+        tables = [Table(table.parameter, table.name) for table in found]
+        watch = self._shrink(stack, tables, kept)
         for table, shrunk in zip(found, tables, strict=True):
             renumbering = self._renumbering(shrunk)
             if self._options.unseen == "fetch":
@@ -156,8 +156,8 @@ class FineTuning:
         return kept
 
     def _shrink_all(self, stack: ExitStack, tensors: Iterable[LiveTensor], kept: Any, rows: int) -> list[Table]:
-        tables = [self._shrink(stack, Table(t.tensor, t.name, t.axis), kept) for t in tensors]
-        self._follow(stack, tables)
+        tables = [Table(t.tensor, t.name, t.axis) for t in tensors]
+        self._shrink(stack, tables, kept)
         for module in self.model.modules():
             if any(holds(module, table.tensor) for table in tables):
                 resize(stack, module, kept, rows=rows)
@@ -177,11 +177,12 @@ class FineTuning:
         self.remap = None
         self._undo.close()
 
-    def _shrink(self, stack: ExitStack, table: Table, kept: Any) -> Table:
+    def _shrink(self, stack: ExitStack, tables: list[Table], kept: Any) -> OptimizerWatch:
         base = None if self._options.base is None else Base(self._options.base)
-        table.shrink(kept, self._options.spill_dir, base)
-        stack.callback(table.restore)
-        return table
+        for table in tables:
+            table.shrink(kept, self._options.spill_dir, base)
+            stack.callback(table.restore)
+        return self._follow(stack, tables)
 
     def _follow(self, stack: ExitStack, tables: list[Table]) -> OptimizerWatch:
         watch = OptimizerWatch(tables, replay=self._options.replay, elementwise=self._options.elementwise)

@@ -51,7 +51,12 @@ class Table:
     @property
     def spilled(self) -> Any:
         """Ids of `rest` that are in memory again `(fetched,)`, in the order of their places."""
-        return self.kept[self.rows - len(self.rest_ids) :]
+        return self.kept[self.stayed :]
+
+    @property
+    def stayed(self) -> int:
+        """How many rows never left memory; they come first in `kept`."""
+        return self.rows - len(self.rest_ids)
 
     @property
     def small_shape(self) -> tuple[int, ...]:
@@ -128,7 +133,7 @@ class Table:
         Args:
             fetched: Ids `(fetched,)`, int64, on the CPU, all of `rest_ids`, in the order that they are to have.
         """
-        old, base = self.spilled, self.rows - len(self.rest_ids)
+        old, base = self.spilled, self.stayed
         longer = len(old) <= len(fetched) and torch.equal(fetched[: len(old)], old)
         stay = len(self.kept) if longer else base
         data, grad = self.tensor.data, self.tensor.grad
