@@ -1,30 +1,32 @@
-"""Scan speed beside the tokenizers library: interleaved fresh processes, the full histogram compared.
+"""Scan speed beside the tokenizers library and its rivals: interleaved fresh processes, the full histogram compared.
 
-    python benchmarks/scan.py [--corpus FILE.parquet...] [--tokenizers DIR...] [--threads 2] [--rounds 3]
-                              [--rival NAME=PYTHON...]
+    python benchmarks/scan.py [--set NAME...] [--corpus FILE.parquet...] [--tokenizers DIR...] [--threads 2]
+                              [--rounds 3] [--rival NAME=PYTHON...]
 
-Without `--corpus`, about 51 MB of English without repeated paragraphs are built once from Debian's documentation
-packages (`apt-get download`; nothing is installed) by the recipe in `shared/data`. The text column is in Arrow memory
-and the tokenizer loaded before the clock starts. MB per core-second is text over the CPU time of the whole process, so
-that other work on the machine matters little. The library's speed does not depend on the amount of text, so it gets a
-part of it; the histograms are compared on that part, and Prunus is timed on all.
+The sets are english (the default), multilingual, cjk, code and distinct; `sets.py` says what they are and builds each
+once, in `benchmarks/results`. The text column is in Arrow memory and the tokenizer loaded before the clock starts. MB
+per core-second is text over the CPU time of the whole process, so that other work on the machine matters little. The
+library's speed does not depend on the amount of text, so it gets a part of it; the histograms are compared on that
+part, and everyone else is timed on all.
 
-A rival is a Python interpreter whose `tokenizers` is another version (it needs numpy and pyarrow too), for example
-`--rival 1.0.0rc3=/tmp/rc/bin/python`; one that does not start is named and left
-out. Its histogram is compared and shown.
+A rival is a Python interpreter that has another tokenizer: fastokens, gigatoken, nanotoken or tokie, by these names,
+or under any other name another version of `tokenizers`. `rivals.py` says how to set them up and how each is called:
 
-Writes `benchmarks/results/scan.json` and `scan.md` and prints the table. Exit 1 if a histogram differs.
+    --rival 1.0.0rc3=/tmp/rivals/tokenizers/bin/python gigatoken=/tmp/rivals/gigatoken/bin/python
+
+One that does not start is named and left out; one that does not take a tokenizer, or breaks, gets a dash and a line
+under the table. A histogram that is not the library's is shown as (differs).
+
+Writes `benchmarks/results/scan.json` and `scan.md` and prints the table. Exit 1 if Prunus' histogram differs.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.metadata
 import json
 import os
 import platform
-import random
 import shutil
 import statistics
 import subprocess
@@ -33,55 +35,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from rivals import ADAPTERS, digest, measure
+from sets import RESULTS, SETS, SHARED, built, first_rows
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results"
-SHARED = Path(os.environ.get("PRUNUS_SHARED") or HERE.parents[1] / "shared")
-PACKAGES = ("linux-doc-6.1", "python3.11-doc", "anarchism", "libreoffice-help-en-us", "debian-handbook")
 DEFAULT = ("gpt2", "bert-base-uncased", "t5-small")
 ENGINES = ("tokenizers", "prunus")
-ROW_CHARACTERS = 1500
-
-
-def english(out: Path) -> Path:
-    """The default corpus: distinct English paragraphs, joined to rows of about 1,500 characters, shuffled."""
-    parts = out.parent / "packages"
-    recipe = SHARED / "data" / "recipes" / "build_corpus.py"
-    subprocess.run([sys.executable, recipe, parts, "--packages", ",".join(PACKAGES)], check=True)
-    seen: set[str] = set()
-    rows: list[str] = []
-    held: list[str] = []
-    for package in sorted(PACKAGES):
-        table = pq.read_table(parts / f"{package}.parquet", columns=["lang", "text"])
-        for language, text in zip(*(column.to_pylist() for column in table.columns), strict=True):
-            if language in {"en", "en-us"} and text not in seen:
-                seen.add(text)
-                held.append(text)
-            if sum(map(len, held)) > ROW_CHARACTERS:
-                rows.append("\n".join(held))
-                held = []
-    random.Random(0).shuffle(rows)
-    pq.write_table(pa.table({"text": rows}), out, compression="zstd", row_group_size=5000)
-    return out
-
-
-def first_rows(corpus: Path, megabytes: float) -> tuple[pa.Table, int]:
-    """The first `megabytes` MB of the text column, and their size in bytes."""
-    batches, size = [], 0
-    for batch in pq.ParquetFile(corpus).iter_batches(4096, columns=["text"]):
-        batches.append(batch)
-        size += pc.sum(pc.binary_length(batch.column(0))).as_py() or 0
-        if size >= megabytes * 1e6:
-            break
-    return pa.Table.from_batches(batches), size
-
-
-def digest(ids: np.ndarray, counts: np.ndarray) -> str:
-    return hashlib.sha256(ids.astype("<u4").tobytes() + counts.astype("<u8").tobytes()).hexdigest()
 
 
 def prunus(tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -103,49 +61,39 @@ def prunus(tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def library(tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    os.environ["RAYON_NUM_THREADS"] = str(arguments.threads)
-    os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    from tokenizers import Tokenizer
-
-    # Switched off in the text: the objects of 1.0 have no setters.
-    described = json.loads(tokenizer.read_text(encoding="utf-8")) | {"truncation": None, "padding": None}
-    oracle = Tokenizer.from_str(json.dumps(described))
-    encode = getattr(oracle, "encode_batch_fast", None) or oracle.encode_batch
-    table, size = first_rows(arguments.corpus, arguments.baseline_mb)
-    texts = table.column(0).to_pylist()
-    histogram = np.zeros(1 << 19, np.int64)
-    wall = cpu = 0.0
-    for start in range(0, len(texts), 2000):
-        before = time.perf_counter(), time.process_time()
-        encodings = encode(texts[start : start + 2000], add_special_tokens=False)
-        wall, cpu = wall + time.perf_counter() - before[0], cpu + time.process_time() - before[1]
-        for encoding in encodings:
-            histogram += np.bincount(encoding.ids, minlength=len(histogram))
-    ids = np.flatnonzero(histogram)
-    return {"mb": size / 1e6, "wall": wall, "cpu": cpu, "path": "", "digest": digest(ids, histogram[ids])}
+def adapter(engine: str) -> str:
+    """The package that a rival of this name stands for."""
+    return engine if engine in ADAPTERS else "tokenizers"
 
 
 def measured(engine: str, tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """One measurement in a fresh process."""
     python = arguments.rivals.get(engine, sys.executable)
-    command = [python, __file__, "--engine", "prunus" if engine == "prunus" else "tokenizers"]
-    command += ["--tokenizers", str(tokenizer)]
-    for name in ("corpus", "threads", "mb", "baseline_mb"):
-        command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
+    command = [python, __file__, "--engine", "prunus" if engine == "prunus" else adapter(engine)]
+    command += ["--tokenizers", str(tokenizer), "--corpus", str(arguments.corpus)]
+    mb = arguments.baseline_mb if engine == "tokenizers" else arguments.mb
+    command += ["--mb", str(mb), "--baseline-mb", str(arguments.baseline_mb), "--threads", str(arguments.threads)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
+    result: dict[str, Any]
     if run.returncode:
-        raise SystemExit(f"{engine} on {tokenizer}: {run.stderr.strip()[-800:]}")
-    result: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+        result = {"error": f"exit {run.returncode}: {' '.join(run.stderr.split())[-800:]}"}
+    else:
+        result = json.loads(run.stdout.splitlines()[-1])
+    if "error" in result and engine in ENGINES:
+        raise SystemExit(f"{engine} on {tokenizer}: {result['error']}")
     return result
 
 
 def compare(tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    engines = [*ENGINES, *arguments.rivals]
-    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
+    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in (*ENGINES, *arguments.rivals)}
+    failed: dict[str, str] = {}
     for _ in range(arguments.rounds):
-        for engine in engines:
-            runs[engine].append(measured(engine, tokenizer, arguments))
+        for engine in [engine for engine in runs if engine not in failed]:
+            run = measured(engine, tokenizer, arguments)
+            if "error" in run:
+                failed[engine] = run["error"]
+            runs[engine].append(run)
+    engines = [engine for engine in runs if engine not in failed]
     per_core = {e: statistics.median(r["mb"] / r["cpu"] for r in runs[e]) for e in engines}
     wall = {e: statistics.median(r["mb"] / r["wall"] for r in runs[e]) for e in engines}
     truth = runs["tokenizers"][0]["digest"]
@@ -158,7 +106,16 @@ def compare(tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         "mb_per_second": wall,
         "ratio": {e: per_core["prunus"] / per_core[e] for e in engines if e != "prunus"},
         "exact": {e: all(r["digest"] == truth for r in runs[e]) for e in engines},
+        "failed": failed,
+        "versions": {e: f"{adapter(e)} {runs[e][0]['version']}" for e in engines if e in arguments.rivals},
     }
+
+
+def cell(result: dict[str, Any], engine: str) -> str:
+    if engine in result["failed"]:
+        return "\N{EN DASH} | \N{EN DASH}"
+    mark = "" if result["exact"][engine] else " (differs)"
+    return f"{result['mb_per_core_second'][engine]:.1f}{mark} | {result['ratio'][engine]:.1f}x"
 
 
 def markdown(results: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
@@ -167,27 +124,31 @@ def markdown(results: list[dict[str, Any]], arguments: argparse.Namespace) -> st
     head = f"| tokenizer | corpus | path | prunus, MB/core-s | {' | '.join(columns)} | prunus, MB/s | histogram |"
     lines = [head, "|---|---|---|---:|" + "---:|" * (2 * len(engines) + 1) + "---|"]
     for r in results:
-        core, wall = r["mb_per_core_second"], r["mb_per_second"]
-        cells = [f"{core[e]:.1f}{'' if r['exact'][e] else ' (differs)'} | {r['ratio'][e]:.1f}x" for e in engines]
         lines.append(
-            f"| {r['tokenizer']} | {r['corpus']} | {r['path']} | {core['prunus']:.1f} | {' | '.join(cells)} "
-            f"| {wall['prunus']:.0f} | {'equal' if r['exact']['prunus'] else 'DIFFERENT'} |"
+            f"| {r['tokenizer']} | {r['corpus']} | {r['path']} | {r['mb_per_core_second']['prunus']:.1f} "
+            f"| {' | '.join(cell(r, e) for e in engines)} | {r['mb_per_second']['prunus']:.0f} "
+            f"| {'equal' if r['exact']['prunus'] else 'DIFFERENT'} |"
         )
-    named = " ".join(f"{name} {version}" for name, version in versions().items())
+    named = [f"{name} {version}" for name, version in versions().items()]
+    named += sorted({text for r in results for text in r["versions"].values()})
     sizes = ", ".join(sorted({f"{r['corpus']} {r['mb']:.0f} MB" for r in results}))
-    note = f"{sizes}; {arguments.threads} threads, median of {arguments.rounds} rounds, {named}, {machine()}."
-    return "\n".join([*lines, "", note])
+    note = f"{sizes}; {arguments.threads} threads, median of {arguments.rounds} rounds, {' '.join(named)}, {machine()}."
+    failures = {f"- {e} on {r['tokenizer']}: {why}" for r in results for e, why in r["failed"].items()}
+    return "\n".join([*lines, "", note, *(["", *sorted(failures)] if failures else [])])
 
 
-def rivals(named: list[str]) -> dict[str, str]:
+def interpreters(named: list[str]) -> dict[str, str]:
     """Interpreters by name; one that cannot import what a measurement needs is left out, and named."""
     found = {}
     for name, _, python in (text.partition("=") for text in named):
-        trial = [python, "-c", "import tokenizers, numpy, pyarrow"]
+        if name in ENGINES:
+            raise SystemExit(f"--rival {name}: that name is taken; call it by its version")
+        needed = f"{adapter(name)}, numpy, pyarrow"
+        trial = [python, "-c", f"import {needed}"]
         if shutil.which(python) and subprocess.run(trial, capture_output=True, check=False).returncode == 0:
             found[name] = python
         else:
-            print(f"left out: {name} ({python} cannot import tokenizers, numpy and pyarrow)", file=sys.stderr)
+            print(f"left out: {name} ({python} cannot import {needed})", file=sys.stderr)
     return found
 
 
@@ -202,7 +163,8 @@ def machine() -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--corpus", nargs="+", type=Path)
+    parser.add_argument("--set", nargs="+", choices=SETS, default=[], dest="sets")
+    parser.add_argument("--corpus", nargs="+", type=Path, default=[])
     parser.add_argument("--rival", nargs="+", default=[], metavar="NAME=PYTHON")
     tokenizers = [SHARED / "data" / "tokenizers" / name / "tokenizer.json" for name in DEFAULT]
     parser.add_argument("--tokenizers", nargs="+", type=Path, default=tokenizers)
@@ -210,20 +172,22 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--mb", type=float, default=1000)
     parser.add_argument("--baseline-mb", type=float, default=12)
-    parser.add_argument("--engine", choices=ENGINES)
+    parser.add_argument("--engine", choices=("prunus", *ADAPTERS))
     arguments = parser.parse_args()
     files = [path / "tokenizer.json" if path.is_dir() else path for path in arguments.tokenizers]
     corpora: list[Path] = arguments.corpus
     if arguments.engine:
         arguments.corpus = corpora[0]
-        print(json.dumps((prunus if arguments.engine == "prunus" else library)(files[0], arguments)))
+        measurement = (
+            prunus(files[0], arguments)
+            if arguments.engine == "prunus"
+            else measure(arguments.engine, files[0], arguments)
+        )
+        print(json.dumps(measurement))
         return 0
     RESULTS.mkdir(exist_ok=True)
-    arguments.rivals = rivals(arguments.rival)
-    if not corpora:
-        corpora = [RESULTS / "english.parquet"]
-        if not corpora[0].exists():
-            english(corpora[0])
+    arguments.rivals = interpreters(arguments.rival)
+    corpora = [*corpora, *map(built, arguments.sets or ([] if corpora else ["english"]))]
     results = []
     for file in files:
         for arguments.corpus in corpora:
