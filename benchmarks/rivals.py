@@ -143,17 +143,22 @@ def threads_of(number: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:number])
 
 
-def measure(name: str, tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """One measurement in this process; `error` where the rival does not take the tokenizer."""
-    threads_of(arguments.threads)
+def loaded(name: str, tokenizer: Path) -> Rival:
+    """The rival with this tokenizer, truncation and padding off; it may raise anything."""
     described = json.loads(tokenizer.read_text(encoding="utf-8")) | {"truncation": None, "padding": None}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "tokenizer.json")
         file.write_text(json.dumps(described), encoding="utf-8")
-        try:
-            rival = ADAPTERS[name](file)
-        except Exception as error:  # noqa: BLE001 - a rival may raise anything
-            return {"error": " ".join(str(error).split())[:200]}
+        return ADAPTERS[name](file)
+
+
+def measure(name: str, tokenizer: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """One measurement in this process; `error` where the rival does not take the tokenizer."""
+    threads_of(arguments.threads)
+    try:
+        rival = loaded(name, tokenizer)
+    except Exception as error:  # noqa: BLE001 - a rival may raise anything
+        return {"error": " ".join(str(error).split())[:200]}
     table, size = first_rows(arguments.corpus, arguments.mb)
     part, part_size = first_rows(arguments.corpus, arguments.baseline_mb)
     wall, cpu, found = encoded(rival, table.column(0).to_pylist())
