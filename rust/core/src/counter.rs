@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::added::Part;
-use crate::count::{Histogram, INLINE, PieceTable};
+use crate::count::{Handed, Histogram, INLINE, PieceTable};
 use crate::engine::{Cutter, Engine};
 use crate::error::{Error, Result};
 use crate::piece::{self, Workspace};
@@ -13,6 +13,9 @@ use crate::tokenizer::guarded;
 const LONGEST_KEY: usize = 1 << 10;
 /// Pieces tokenised without the table after one that held little but single occurrences.
 const BYPASS: u64 = 1 << 20;
+
+/// Part of the memory bound for the pieces taken in from other tables, a few at a time.
+const TAKEN_IN: usize = 8;
 
 /// What a scan counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +50,7 @@ impl RawCounts {
 #[derive(Debug)]
 pub struct Counter {
     engine: Arc<Engine>,
+    memory: usize,
     /// Tallies so far; the histogram lacks what the table still holds.
     pub counts: RawCounts,
     pieces: Pieces,
@@ -66,7 +70,7 @@ impl Counter {
     pub fn new(engine: Arc<Engine>, memory: usize) -> Self {
         let counts = RawCounts { histogram: Histogram::new(engine.loaded.size), ..RawCounts::default() };
         let pieces = Pieces { table: PieceTable::new(memory), bypass: 0, work: Workspace::default(), failed: None };
-        Self { engine, counts, pieces, parts: Vec::new() }
+        Self { engine, memory, counts, pieces, parts: Vec::new() }
     }
 
     /// Counts a text that occurs `weight` times as a row.
@@ -112,6 +116,25 @@ impl Counter {
     /// Counts one ready id.
     pub fn id(&mut self, id: u32) {
         self.counts.histogram.add(id, 1);
+    }
+
+    /// Gives the table away, so that what several workers met is tokenised once; a small one takes its place.
+    pub fn hand_over(&mut self) -> Handed {
+        let engine = Arc::clone(&self.engine);
+        self.pieces.settle(&engine, &mut self.counts.histogram);
+        self.pieces.bypass = 0;
+        Handed::new(std::mem::replace(&mut self.pieces.table, PieceTable::new(self.memory / TAKEN_IN)))
+    }
+
+    /// Counts the pieces that lie in a part of each of these tables.
+    pub fn take_in(&mut self, tables: &[Handed], part: usize) {
+        let engine = Arc::clone(&self.engine);
+        let Self { pieces, counts, .. } = self;
+        let histogram = &mut counts.histogram;
+        for table in tables {
+            table.visit(part, |piece, count| pieces.add(&engine, histogram, piece, 0, piece.len(), count));
+        }
+        pieces.flush(&engine, histogram);
     }
 
     /// Tokenises what the table holds and gives everything counted.

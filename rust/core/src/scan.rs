@@ -5,13 +5,14 @@
 
 mod work;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
 use crate::column::{Column, InvalidUtf8, resolve};
+use crate::count::{Handed, PARTS};
 use crate::counter::{Counter, RawCounts};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -59,11 +60,14 @@ pub struct Push {
 #[derive(Debug)]
 struct Shared {
     engine: Arc<Engine>,
+    threads: usize,
     queue: Queue<Work>,
     invalid_utf8: InvalidUtf8,
     cancelled: AtomicBool,
     rows: AtomicU64,
     text_bytes: AtomicU64,
+    /// The next part of the tables handed over that no worker has taken.
+    part: AtomicUsize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -72,8 +76,19 @@ struct Shared {
 struct State {
     running: usize,
     counts: RawCounts,
+    /// Tables of workers that have no more texts to count.
+    handed: Vec<Handed>,
+    /// The tables of all workers, once complete.
+    tables: Option<Arc<[Handed]>>,
     /// The error of the earliest work item, so that the same input gives the same error.
     error: Option<(u64, Error)>,
+}
+
+impl State {
+    fn new(threads: usize) -> Self {
+        let handed = Vec::with_capacity(threads);
+        Self { running: threads, counts: RawCounts::default(), handed, tables: None, error: None }
+    }
 }
 
 /// A scan under way.
@@ -95,12 +110,14 @@ impl Scan {
         let memory = options.memory.map_or(TABLE_BYTES, |memory| memory / (options.threads + 1));
         let shared = Arc::new(Shared {
             engine,
+            threads: options.threads,
             queue: Queue::new((2 * options.threads * CHUNK_BYTES).min(memory.max(CHUNK_BYTES))),
             invalid_utf8: options.invalid_utf8,
             cancelled: AtomicBool::new(false),
             rows: AtomicU64::new(0),
             text_bytes: AtomicU64::new(0),
-            state: Mutex::new(State { running: options.threads, counts: RawCounts::default(), error: None }),
+            part: AtomicUsize::new(0),
+            state: Mutex::new(State::new(options.threads)),
             changed: Condvar::new(),
         });
         let scan = Self { shared, options, sequence: AtomicU64::new(0), process: std::process::id() };
@@ -222,6 +239,8 @@ impl Shared {
     fn stop(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
         self.queue.abandon();
+        // Under the lock, so that nobody who has just looked goes to sleep.
+        drop(self.lock());
         self.changed.notify_all();
     }
 
@@ -247,10 +266,45 @@ impl Shared {
                 break;
             }
         }
-        let counts = outcome.and_then(|()| {
-            if self.cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { guarded(|| counter.finish()) }
-        });
+        let counts = outcome.and_then(|()| guarded(|| self.finish(counter)));
         self.deliver(counts, sequence);
+    }
+
+    /// What a worker counted, with its share of the pieces in the tables of all.
+    fn finish(&self, mut counter: Counter) -> Result<RawCounts> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        if self.threads == 1 {
+            return counter.finish();
+        }
+        let tables = self.hand_over(counter.hand_over())?;
+        loop {
+            let part = self.part.fetch_add(1, Ordering::Relaxed);
+            if part >= PARTS {
+                return counter.finish();
+            }
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Err(Error::Cancelled);
+            }
+            counter.take_in(&tables, part);
+        }
+    }
+
+    /// Waits for the tables of all workers.
+    fn hand_over(&self, table: Handed) -> Result<Arc<[Handed]>> {
+        let mut state = self.lock();
+        let State { handed, tables, running, .. } = &mut *state;
+        handed.push(table);
+        if handed.len() == *running {
+            *tables = Some(std::mem::take(handed).into());
+            self.changed.notify_all();
+        }
+        let incomplete = |state: &mut State| {
+            state.tables.is_none() && state.error.is_none() && !self.cancelled.load(Ordering::Relaxed)
+        };
+        let state = self.changed.wait_while(state, incomplete).unwrap_or_else(PoisonError::into_inner);
+        state.tables.clone().ok_or(Error::Cancelled)
     }
 
     fn deliver(&self, counts: Result<RawCounts>, sequence: u64) {

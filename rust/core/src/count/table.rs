@@ -26,25 +26,41 @@ const FREQUENT: usize = 255;
 pub struct Full;
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Slot {
+pub(super) struct Slot {
     low: u64,
     high: u64,
-    count: u64,
+    pub(super) count: u64,
+}
+
+impl Slot {
+    /// The key: its length is in the last byte.
+    fn key(&self) -> [u8; INLINE + 1] {
+        let mut key = [0; INLINE + 1];
+        key[..8].copy_from_slice(&self.low.to_le_bytes());
+        key[8..].copy_from_slice(&self.high.to_le_bytes());
+        key
+    }
+
+    /// Calls `visit` with the piece and its count.
+    pub(super) fn show<T>(&self, visit: impl FnOnce(&[u8], u64) -> T) -> T {
+        let key = self.key();
+        visit(&key[..usize::from(key[INLINE])], self.count)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Waiting {
     slot: Slot,
-    hash: usize,
+    hash: u64,
 }
 
 /// Distinct pieces with their counts.
 #[derive(Debug)]
 pub struct PieceTable<S = foldhash::fast::FixedState> {
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     used: usize,
     most_slots: usize,
-    long: HashMap<Box<[u8]>, u64, S>,
+    pub(super) long: HashMap<Box<[u8]>, u64, S>,
     long_bytes: usize,
     most_long_bytes: usize,
     batch: [Waiting; BATCH],
@@ -88,7 +104,7 @@ impl<S: BuildHasher> PieceTable<S> {
     pub fn add(&mut self, buffer: &[u8], start: usize, end: usize, weight: u64) -> Result<(), Full> {
         let (low, high) = inline_key(buffer, start, end);
         let hash = self.hash(low, high);
-        prefetch(&self.slots, hash & (self.slots.len() - 1));
+        prefetch(&self.slots, self.home(hash));
         self.batch[self.waiting] = Waiting { slot: Slot { low, high, count: weight }, hash };
         self.waiting += 1;
         if self.waiting == BATCH { self.settle() } else { Ok(()) }
@@ -107,7 +123,7 @@ impl<S: BuildHasher> PieceTable<S> {
     #[inline]
     fn count(&mut self, piece: Waiting) -> Result<(), Full> {
         let mask = self.slots.len() - 1;
-        let mut index = piece.hash & mask;
+        let mut index = self.home(piece.hash);
         loop {
             let slot = &mut self.slots[index];
             if slot.low == piece.slot.low && slot.high == piece.slot.high && slot.count > 0 {
@@ -139,23 +155,31 @@ impl<S: BuildHasher> PieceTable<S> {
     }
 
     #[inline]
-    fn hash(&self, low: u64, high: u64) -> usize {
+    fn hash(&self, low: u64, high: u64) -> u64 {
         let product = u128::from(low ^ 0x2436_f53d_c2ab_8a31).wrapping_mul(u128::from(self.spread))
             ^ u128::from(high ^ 0x1357_9bdf_0246_8ace).wrapping_mul(u128::from(self.spread.rotate_left(29)));
-        #[allow(clippy::cast_possible_truncation)] // a hash may lose bits
+        #[allow(clippy::cast_possible_truncation)] // the two halves
         let folded = (product as u64) ^ ((product >> 64) as u64);
-        #[allow(clippy::cast_possible_truncation)]
-        let index = folded.wrapping_mul(self.spread) >> 24;
-        #[allow(clippy::cast_possible_truncation)]
-        {
-            index as usize
-        }
+        folded.wrapping_mul(self.spread)
+    }
+
+    /// Hash of a piece in its slot.
+    pub(super) fn hash_of(&self, slot: &Slot) -> u64 {
+        self.hash(slot.low, slot.high)
+    }
+
+    /// Where a piece is looked for first: by the highest bits of its hash, so that tables of any size agree on the order.
+    #[inline]
+    pub(super) fn home(&self, hash: u64) -> usize {
+        #[allow(clippy::cast_possible_truncation)] // below the number of slots
+        let home = (hash >> (self.slots.len().leading_zeros() + 1)) as usize;
+        home
     }
 
     /// Puts a piece that is not in the table into a free slot.
     fn place(&mut self, piece: Slot) {
         let mask = self.slots.len() - 1;
-        let mut index = self.hash(piece.low, piece.high) & mask;
+        let mut index = self.home(self.hash_of(&piece));
         while self.slots[index].count > 0 {
             index = (index + 1) & mask;
         }
@@ -234,10 +258,7 @@ impl<S: BuildHasher> PieceTable<S> {
             if slot.count > highest {
                 staying.push(slot);
             } else if slot.count > 0 && outcome.is_ok() {
-                let mut key = [0; 16];
-                key[..8].copy_from_slice(&slot.low.to_le_bytes());
-                key[8..].copy_from_slice(&slot.high.to_le_bytes());
-                outcome = visit(&key[..usize::from(key[15])], slot.count);
+                outcome = slot.show(&mut visit);
             }
         }
         self.used = staying.len();

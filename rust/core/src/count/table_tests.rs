@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use proptest::prelude::*;
 
+use super::super::{Handed, PARTS};
 use super::{INLINE, PieceTable};
 
 #[derive(Default)]
@@ -68,6 +69,54 @@ proptest! {
     ) {
         check(PieceTable::new(memory), &text, &cuts);
         check(PieceTable::with_hasher(memory, BuildHasherDefault::<Weak>::default(), 0), &text, &cuts);
+    }
+}
+
+/// Pieces by text, each with its count and the only part it lies in.
+fn by_part<S: std::hash::BuildHasher + Clone>(tables: Vec<PieceTable<S>>) -> HashMap<Vec<u8>, (u64, usize)> {
+    let handed: Vec<_> = tables.into_iter().map(Handed::new).collect();
+    let mut found: HashMap<Vec<u8>, (u64, usize)> = HashMap::new();
+    for part in 0..PARTS {
+        for table in &handed {
+            table.visit(part, |piece, count| {
+                let entry = found.entry(piece.to_vec()).or_insert((0, part));
+                assert_eq!(entry.1, part, "{piece:?} lies in two parts");
+                entry.0 += count;
+            });
+        }
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn tables_of_several_workers_add_up(
+        lengths in proptest::collection::vec((0usize..3, 0u32..6000, 0usize..24), 0..9000),
+        memory in prop_oneof![Just(1usize << 20), Just(4 << 20)],
+        weak in any::<bool>(),
+    ) {
+        let spread = if weak { 0 } else { 0x9e37_79b9_7f4a_7c15 };
+        let lengths = if weak { &lengths[..lengths.len().min(300)] } else { &lengths[..] };
+        let new = || PieceTable::with_hasher(memory, foldhash::fast::FixedState::default(), spread);
+        let mut tables = vec![new(), new(), new()];
+        let mut expected: HashMap<Vec<u8>, u64> = HashMap::new();
+        for &(table, number, length) in lengths {
+            let piece: Vec<u8> = number.to_le_bytes().into_iter().cycle().take(length).collect();
+            *expected.entry(piece.clone()).or_default() += 1;
+            if length <= INLINE {
+                prop_assert!(tables[table].add(&piece, 0, length, 1).is_ok());
+            } else {
+                prop_assert!(tables[table].add_long(&piece, 1).is_ok());
+            }
+        }
+        for table in &mut tables {
+            prop_assert!(table.settle().is_ok());
+        }
+        let found = by_part(tables);
+        let used: std::collections::HashSet<usize> = found.values().map(|&(_, part)| part).collect();
+        prop_assert!(weak || found.len() < 4000 || used.len() == PARTS);
+        prop_assert_eq!(found.into_iter().map(|(piece, (count, _))| (piece, count)).collect::<HashMap<_, _>>(), expected);
     }
 }
 
