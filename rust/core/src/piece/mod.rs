@@ -161,7 +161,7 @@ impl PieceTokenizer {
                     spelled.push_str(text);
                     return word(spelled);
                 }
-                if characters.normalize(loaded, text, spelled) && words::words(spelled, marked, &mut word)? {
+                if words::normalize(characters, loaded, text, spelled) && words::words(spelled, marked, &mut word)? {
                     return Ok(());
                 }
                 pipeline(loaded, text, word)
