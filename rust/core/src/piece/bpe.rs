@@ -82,7 +82,7 @@ impl Bpe {
         let mut this = Self {
             odd_parts: merges.iter().any(|(left, right, _)| odd.contains(left) || odd.contains(right)),
             results: merges.iter().filter_map(|(_, _, id)| names.get(id).map(|&name| name.clone())).collect(),
-            merges: Merges::new(&merges),
+            merges: Merges::new(merges),
             byte_level,
             bytes: bytes.filter(|_| byte_level).and_then(|ids| <Box<[u32; 256]>>::try_from(ids).ok()),
             characters: vocabulary.iter().filter_map(|(token, &id)| Some((single(token)?, id))).collect(),

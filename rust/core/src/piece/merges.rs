@@ -13,19 +13,19 @@ const NONE: u32 = u32::MAX;
 /// Words up to this many symbols are searched from end to end for each merge; longer ones use a heap.
 const SHORT: usize = 48;
 
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    pair: u64,
-    rank: u32,
-    merged: u32,
-}
-
-const EMPTY: Slot = Slot { pair: u64::MAX, rank: NONE, merged: NONE };
+/// A slot that is free.
+const FREE: u32 = u32::MAX;
 
 /// Which pairs of ids merge, in which order, and into what.
+///
+/// A slot of the hash table is a rank, and above it as many bits of the pair's hash as have room: nearly all pairs that
+/// do not merge are told by one look into a small table.
 #[derive(Debug)]
 pub struct Merges {
-    slots: Vec<Slot>,
+    slots: Vec<u32>,
+    rank_bits: u32,
+    /// Left, right, merged, by rank.
+    merges: Vec<(u32, u32, u32)>,
 }
 
 /// Room for the work on one word, kept from word to word.
@@ -40,32 +40,51 @@ pub struct Workspace {
 
 impl Merges {
     /// The table of `(left, right, merged)`, in the order of their ranks.
-    pub fn new(merges: &[(u32, u32, u32)]) -> Self {
-        let size = (merges.len() * 2).next_power_of_two().max(2);
-        let mut table = Self { slots: vec![EMPTY; size] };
-        for (rank, &(left, right, merged)) in (0u32..).zip(merges) {
-            let index = table.find(pair(left, right));
-            table.slots[index] = Slot { pair: pair(left, right), rank, merged };
+    pub fn new(merges: Vec<(u32, u32, u32)>) -> Self {
+        let slots = vec![FREE; (merges.len() * 2).next_power_of_two().max(2)];
+        let rank_bits = u32::BITS - u32::try_from(merges.len()).map_or(0, u32::leading_zeros);
+        let mut table = Self { slots, rank_bits, merges };
+        for rank in 0..table.merges.len() {
+            let (left, right, _) = table.merges[rank];
+            // Of two merges of one pair the later counts.
+            let (index, tag) = table.find(left, right);
+            #[allow(clippy::cast_possible_truncation)] // an id is a u32, and there are no more ranks than ids
+            let rank = rank as u32;
+            table.slots[index] = tag | rank;
         }
         table
     }
 
+    /// Slot of a pair, or the free one where it would lie, and what is above the rank there.
     #[inline]
-    fn find(&self, pair: u64) -> usize {
-        let mask = self.slots.len() - 1;
+    fn find(&self, left: u32, right: u32) -> (usize, u32) {
+        let hash = ((u64::from(left) << 32) | u64::from(right)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         #[allow(clippy::cast_possible_truncation)] // a hash may lose bits
-        let mut index = (pair.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
-        while self.slots[index].pair != pair && self.slots[index].pair != u64::MAX {
-            index = (index + 1) & mask;
+        let (mut index, tag) = ((hash >> (self.slots.len().leading_zeros() + 1)) as usize, (hash >> 8) as u32);
+        let tag = tag << self.rank_bits;
+        loop {
+            let slot = self.slots[index];
+            if slot == FREE {
+                return (index, tag);
+            }
+            if slot ^ tag < 1 << self.rank_bits {
+                let (its_left, its_right, _) = self.merges[(slot ^ tag) as usize];
+                if (its_left, its_right) == (left, right) {
+                    return (index, tag);
+                }
+            }
+            index = (index + 1) & (self.slots.len() - 1);
         }
-        index
     }
 
     /// Rank and result of a pair; `NONE` if it does not merge.
     #[inline]
     fn get(&self, left: u32, right: u32) -> (u32, u32) {
-        let slot = &self.slots[self.find(pair(left, right))];
-        (slot.rank, slot.merged)
+        let (index, tag) = self.find(left, right);
+        match self.slots[index] {
+            FREE => (NONE, NONE),
+            slot => (slot ^ tag, self.merges[(slot ^ tag) as usize].2),
+        }
     }
 
     /// Merges `work.symbols` until nothing merges any more.
@@ -144,9 +163,4 @@ impl Workspace {
             self.heap = BinaryHeap::new();
         }
     }
-}
-
-#[inline]
-fn pair(left: u32, right: u32) -> u64 {
-    (u64::from(left) << 32) | u64::from(right)
 }
