@@ -25,7 +25,7 @@ pub struct Merges {
     slots: Vec<u32>,
     rank_bits: u32,
     /// Left, right, merged, by rank.
-    merges: Vec<(u32, u32, u32)>,
+    by_rank: Vec<(u32, u32, u32)>,
 }
 
 /// Room for the work on one word, kept from word to word.
@@ -43,9 +43,9 @@ impl Merges {
     pub fn new(merges: Vec<(u32, u32, u32)>) -> Self {
         let slots = vec![FREE; (merges.len() * 2).next_power_of_two().max(2)];
         let rank_bits = u32::BITS - u32::try_from(merges.len()).map_or(0, u32::leading_zeros);
-        let mut table = Self { slots, rank_bits, merges };
-        for rank in 0..table.merges.len() {
-            let (left, right, _) = table.merges[rank];
+        let mut table = Self { slots, rank_bits, by_rank: merges };
+        for rank in 0..table.by_rank.len() {
+            let (left, right, _) = table.by_rank[rank];
             // Of two merges of one pair the later counts.
             let (index, tag) = table.find(left, right);
             #[allow(clippy::cast_possible_truncation)] // an id is a u32, and there are no more ranks than ids
@@ -68,7 +68,7 @@ impl Merges {
                 return (index, tag);
             }
             if slot ^ tag < 1 << self.rank_bits {
-                let (its_left, its_right, _) = self.merges[(slot ^ tag) as usize];
+                let (its_left, its_right, _) = self.by_rank[(slot ^ tag) as usize];
                 if (its_left, its_right) == (left, right) {
                     return (index, tag);
                 }
@@ -83,7 +83,7 @@ impl Merges {
         let (index, tag) = self.find(left, right);
         match self.slots[index] {
             FREE => (NONE, NONE),
-            slot => (slot ^ tag, self.merges[(slot ^ tag) as usize].2),
+            slot => (slot ^ tag, self.by_rank[(slot ^ tag) as usize].2),
         }
     }
 
