@@ -1,5 +1,6 @@
 """Types of the compiled scanner. Its docstrings live here; the code is in `rust/py`."""
 
+from collections.abc import Sequence
 from typing import final
 
 __all__ = ["Engine", "RawCounts", "Scan", "build_info", "fingerprint", "lines"]
@@ -72,6 +73,7 @@ class Engine:
         self,
         columns: list[str],
         *,
+        others: Sequence[Engine] = (),
         pair: bool = False,
         threads: int = 1,
         memory: int | None = None,
@@ -82,9 +84,11 @@ class Engine:
 
         Args:
             columns: Column names; nested fields by dotted path. Lists are walked; lists of integers are ready ids.
+            others: Further tokenizers that count the same batches; those that cut alike share the work, and columns of
+                ready ids are refused.
             pair: Encode exactly two text columns row by row as pairs.
             threads: Worker threads.
-            memory: Bound in bytes for the piece tables of all workers.
+            memory: Bound in bytes for the piece tables of all workers, for all tokenizers.
             invalid_utf8: `"error"`, `"replace"` (by U+FFFD) or `"skip"`.
             sample: Count only the rows whose 64-bit hash lies below this number; None counts all.
 
@@ -114,12 +118,15 @@ class Scan:
         """Rows and bytes of text done so far."""
 
     def finish(self) -> RawCounts:
-        """Wait for the workers and give the counts; answers Ctrl-C.
+        """Wait for the workers and give the counts of the tokenizer that the scan was started with; answers Ctrl-C.
 
         Raises:
             InvalidTextError: A worker met a text that is not UTF-8, or a value that is no token id.
             TokenizerError: The library cannot encode a text.
         """
+
+    def finish_each(self) -> list[RawCounts]:
+        """The same for all tokenizers: that one first, then the others in their order."""
 
     def cancel(self) -> None:
         """Give the scan up; returns at once."""

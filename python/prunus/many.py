@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prunus.counts import TokenCounts
     from prunus.scanning import Progress
 
-# Of the tables of all scans together, as of the one of a single scan.
+# Of the tables for all tokenizers together, as of those for a single one.
 _MEMORY_A_THREAD = 100_000_000
 
 
@@ -37,7 +37,10 @@ def scan_many(
     """Count the tokens of a corpus with several tokenizers while it is read once.
 
     Each result is what `scan` gives with that tokenizer. Equal tokenizers, such as those of two models of one family,
-    are counted once.
+    are counted once. Tokenizers that cut alike (the same native `path` and parameters: GPT-2, RoBERTa, Phi-2, Whisper and
+    GPT-NeoX; or cased and uncased BERTs) also share the cutting and the table of pieces, so that all of them take little
+    longer than one; what each adds is the tokenising of the distinct pieces. A text in which one of them finds an added
+    token, or which its normaliser changes, is counted for that one by itself.
 
     Args:
         source: As `Scanner.scan` takes it.
@@ -68,17 +71,16 @@ def scan_many(
     loaded = [Scanner(tokenizer, memory=memory, **options) for tokenizer in tokenizers]
     scanners = {scanner.mark: scanner for scanner in loaded}
     corpus = open_corpus(source, columns, pair=pair)
-    bound = memory or _MEMORY_A_THREAD * (loaded[0].threads + 1)
-    running: dict[str, Scan] = {}
+    first, *others = scanners.values()
+    bound = memory or _MEMORY_A_THREAD * (first.threads + 1)
+    running = first.start(corpus, pair=pair, memory=bound, others=others)
     try:
-        for mark, scanner in scanners.items():
-            running[mark] = scanner.start(corpus, pair=pair, memory=max(1, bound // len(scanners)))
-        raw = _feed(running, corpus, progress)
+        raw = _feed(running, corpus, progress, several=bool(others))
     except BaseException:
-        for scan in running.values():
-            scan.cancel()
+        running.cancel()
         raise
-    results = {mark: scanners[mark].counts_of(raw[mark], corpus, pair=pair) for mark in scanners}
+    counted = zip(scanners.items(), raw, strict=True)
+    results = {mark: scanner.counts_of(counts, corpus, pair=pair) for (mark, scanner), counts in counted}
     return tuple(results[scanner.mark] for scanner in loaded)
 
 
@@ -100,22 +102,17 @@ def names_of(tokenizers: Sequence[str], results: Sequence[TokenCounts]) -> list[
     return chosen
 
 
-def _feed(running: dict[str, Scan], corpus: Corpus, progress: Progress | None) -> dict[str, RawCounts]:
-    scans = list(running.values())
+def _feed(running: Scan, corpus: Corpus, progress: Progress | None, *, several: bool) -> list[RawCounts]:
     for number, batch in enumerate(corpus.batches()):
-        if number == 0 and len(scans) > 1:
+        if number == 0 and several:
             _refuse_ids(batch, corpus)
-        for scan in scans:
-            scan.push(batch.data, batch.source, batch.first_row)
-        _tell(scans, corpus, progress)
-    raw = {mark: scan.finish() for mark, scan in running.items()}
-    _tell(scans, corpus, progress)
-    return raw
-
-
-def _tell(scans: Sequence[Scan], corpus: Corpus, progress: Progress | None) -> None:
+        running.push(batch.data, batch.source, batch.first_row)
+        if progress is not None:
+            tell(progress, corpus, *running.progress())
+    raw = running.finish_each()
     if progress is not None:
-        tell(progress, corpus, *min(scan.progress() for scan in scans))
+        tell(progress, corpus, *running.progress())
+    return raw
 
 
 def _refuse_ids(batch: Batch, corpus: Corpus) -> None:

@@ -193,15 +193,21 @@ class Scanner:
             running.cancel()
             raise
 
-    def start(self, corpus: Corpus, *, pair: bool = False, memory: int | None = None) -> Scan:
+    def start(
+        self, corpus: Corpus, *, pair: bool = False, memory: int | None = None, others: Sequence[Scanner] = ()
+    ) -> Scan:
         """Worker threads that count what is pushed to them; `counts_of` makes a value of what they give.
+
+        Others, which differ in nothing but the tokenizer, count the same batches in the same pass.
 
         Raises:
             UsageError: The options contradict each other.
         """
-        check_room(self._engine, self._options["truncate"], pair=pair)
+        for scanner in (self, *others):
+            check_room(scanner.engine, scanner._options["truncate"], pair=pair)
         return self._engine.start(
             list(corpus.columns),
+            others=[scanner.engine for scanner in others],
             pair=pair,
             threads=self._threads,
             memory=memory or self._memory,

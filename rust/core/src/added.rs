@@ -171,6 +171,17 @@ impl AddedTokens {
         plain && follow
     }
 
+    /// Whether [`AddedTokens::split`] would give a row back as one text, as it is.
+    pub fn leaves_whole(&self, row: &str) -> bool {
+        let absent = |tokens: &Option<Matcher>| tokens.as_ref().is_none_or(|tokens| !tokens.search.is_match(row));
+        let normal = || self.normalization != Normalization::Nfc || nfc(row) == row;
+        !row.is_empty()
+            && !self.may_match_later(row.as_bytes())
+            && absent(&self.raw)
+            && absent(&self.normalized)
+            && normal()
+    }
+
     fn split_normalized(&self, row: &str, range: Range<usize>, parts: &mut Vec<Part>) -> bool {
         let segment = &row[range.clone()];
         let normalized = match self.normalization {

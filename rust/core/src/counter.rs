@@ -3,19 +3,12 @@
 use std::sync::Arc;
 
 use crate::added::Part;
-use crate::count::{Handed, Histogram, INLINE, PieceTable};
+use crate::count::{Handed, Histogram};
 use crate::engine::{Cutter, Engine};
-use crate::error::{Error, Result};
-use crate::piece::{self, Workspace};
+use crate::error::Result;
+use crate::piece;
+use crate::pieces::{One, Pieces};
 use crate::tokenizer::guarded;
-
-/// Pieces longer than this are tokenised at once: they hardly repeat and would fill the table.
-const LONGEST_KEY: usize = 1 << 10;
-/// Pieces tokenised without the table after one that held little but single occurrences.
-const BYPASS: u64 = 1 << 20;
-
-/// Part of the memory bound for the pieces taken in from other tables, a few at a time.
-const TAKEN_IN: usize = 8;
 
 /// What a scan counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,67 +43,60 @@ impl RawCounts {
 #[derive(Debug)]
 pub struct Counter {
     engine: Arc<Engine>,
-    memory: usize,
     /// Tallies so far; the histogram lacks what the table still holds.
     pub counts: RawCounts,
     pieces: Pieces,
     parts: Vec<Part>,
 }
 
-#[derive(Debug)]
-struct Pieces {
-    table: PieceTable,
-    bypass: u64,
-    work: Workspace,
-    failed: Option<Error>,
-}
-
 impl Counter {
     /// A counter whose table stays below about `memory` bytes.
     pub fn new(engine: Arc<Engine>, memory: usize) -> Self {
         let counts = RawCounts { histogram: Histogram::new(engine.loaded.size), ..RawCounts::default() };
-        let pieces = Pieces { table: PieceTable::new(memory), bypass: 0, work: Workspace::default(), failed: None };
-        Self { engine, memory, counts, pieces, parts: Vec::new() }
+        Self { engine, counts, pieces: Pieces::new(memory), parts: Vec::new() }
     }
 
-    /// Counts a text that occurs `weight` times as a row.
+    /// Counts a text, or a pair of them, that occurs `weight` times as a row.
     ///
     /// # Errors
     /// [`Error::Text`] or [`Error::Piece`] with what the crate says, [`Error::Panic`] if it panics.
-    pub fn text(&mut self, text: &str, weight: u64) -> Result<()> {
-        self.counts.rows += weight;
-        self.counts.text_bytes += text.len() as u64 * weight;
-        let engine = Arc::clone(&self.engine);
-        match engine.row_specials(false) {
-            Some(specials) if !matches!(engine.cutter, Cutter::Row) => {
-                specials.iter().for_each(|&id| self.counts.histogram.add(id, weight));
-                self.sequence(&engine, text, weight)
-            }
-            _ => self.whole(&engine, text, None, engine.add_special_tokens, weight),
+    ///
+    /// [`Error::Text`]: crate::Error::Text
+    /// [`Error::Piece`]: crate::Error::Piece
+    /// [`Error::Panic`]: crate::Error::Panic
+    pub fn row(&mut self, text: &str, pair: Option<&str>, weight: u64) -> Result<()> {
+        if self.begin(text, pair, weight)? {
+            self.sequence(text, weight)?;
+            pair.map_or(Ok(()), |pair| self.sequence(pair, weight))?;
         }
+        Ok(())
     }
 
-    /// Counts a pair of texts encoded as one row.
+    /// Counts what there is of a row beside its texts; false if it was counted whole.
     ///
     /// # Errors
-    /// As [`Counter::text`].
-    pub fn pair(&mut self, first: &str, second: &str) -> Result<()> {
-        self.counts.rows += 1;
-        self.counts.text_bytes += (first.len() + second.len()) as u64;
+    /// As [`Counter::row`].
+    pub fn begin(&mut self, text: &str, pair: Option<&str>, weight: u64) -> Result<bool> {
+        self.counts.rows += weight;
+        self.counts.text_bytes += (text.len() + pair.map_or(0, str::len)) as u64 * weight;
         let engine = Arc::clone(&self.engine);
-        match engine.row_specials(true) {
+        match engine.row_specials(pair.is_some()) {
             Some(specials) if !matches!(engine.cutter, Cutter::Row) => {
-                specials.iter().for_each(|&id| self.counts.histogram.add(id, 1));
-                self.sequence(&engine, first, 1)?;
-                self.sequence(&engine, second, 1)
+                specials.iter().for_each(|&id| self.counts.histogram.add(id, weight));
+                Ok(true)
             }
-            _ => self.whole(&engine, first, Some(second), engine.add_special_tokens, 1),
+            _ => self.whole(&engine, text, pair, engine.add_special_tokens, weight).map(|()| false),
         }
     }
 
-    /// Ids of the tokenizer run from 0 to this, exclusive.
-    pub fn size(&self) -> u32 {
-        self.engine.loaded.size
+    /// The tokenizer.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The tokenizer, and where its ids are counted.
+    pub fn sink(&mut self) -> One<'_> {
+        One { engine: &self.engine, histogram: &mut self.counts.histogram }
     }
 
     /// Counts one ready id.
@@ -118,47 +104,46 @@ impl Counter {
         self.counts.histogram.add(id, 1);
     }
 
-    /// Gives the table away, so that what several workers met is tokenised once; a small one takes its place.
-    pub fn hand_over(&mut self) -> Handed {
-        let engine = Arc::clone(&self.engine);
-        self.pieces.settle(&engine, &mut self.counts.histogram);
-        self.pieces.bypass = 0;
-        Handed::new(std::mem::replace(&mut self.pieces.table, PieceTable::new(self.memory / TAKEN_IN)))
+    /// Gives the table away, so that what several workers met is tokenised once; one of about `memory` bytes takes its place.
+    pub fn hand_over(&mut self, memory: usize) -> Handed {
+        let mut sink = One { engine: &self.engine, histogram: &mut self.counts.histogram };
+        self.pieces.hand_over(&mut sink, memory)
     }
 
     /// Counts the pieces that lie in a part of each of these tables.
-    pub fn take_in(&mut self, tables: &[Handed], part: usize) {
-        let engine = Arc::clone(&self.engine);
-        let Self { pieces, counts, .. } = self;
-        let histogram = &mut counts.histogram;
+    pub fn take_in<'a>(&mut self, tables: impl Iterator<Item = &'a Handed>, part: usize) {
+        let mut sink = One { engine: &self.engine, histogram: &mut self.counts.histogram };
         for table in tables {
-            table.visit(part, |piece, count| pieces.add(&engine, histogram, piece, 0, piece.len(), count));
+            table.visit(part, |piece, count| self.pieces.add(&mut sink, piece, 0, piece.len(), count));
         }
-        pieces.flush(&engine, histogram);
+        self.pieces.flush(&mut sink);
     }
 
     /// Tokenises what the table holds and gives everything counted.
     ///
     /// # Errors
-    /// [`Error::Piece`] with what the crate's model says.
+    /// [`Error::Piece`](crate::Error::Piece) with what the crate's model says.
     pub fn finish(mut self) -> Result<RawCounts> {
-        let engine = Arc::clone(&self.engine);
-        self.pieces.flush(&engine, &mut self.counts.histogram);
-        self.pieces.failed.map_or(Ok(self.counts), Err)
+        self.pieces.flush(&mut One { engine: &self.engine, histogram: &mut self.counts.histogram });
+        self.pieces.outcome().map(|()| self.counts)
     }
 
     /// One sequence without the tokens that the post-processor adds.
-    fn sequence(&mut self, engine: &Engine, text: &str, weight: u64) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`Counter::row`].
+    pub fn sequence(&mut self, text: &str, weight: u64) -> Result<()> {
+        let engine = Arc::clone(&self.engine);
         let Self { counts, pieces, parts, .. } = self;
-        let histogram = &mut counts.histogram;
+        let mut sink = One { engine: &engine, histogram: &mut counts.histogram };
         match &engine.cutter {
-            Cutter::Row => return self.whole(engine, text, None, false, weight),
+            Cutter::Row => return self.whole(&engine, text, None, false, weight),
             Cutter::Generic(_) => guarded(|| {
                 let splits = piece::generic(&engine.loaded, text)?;
                 for (split, ids) in piece::parts(&splits) {
                     match ids {
-                        Some(ids) => ids.iter().for_each(|token| histogram.add(token.id, weight)),
-                        None => pieces.add(engine, histogram, split.as_bytes(), 0, split.len(), weight),
+                        Some(ids) => ids.iter().for_each(|token| sink.histogram.add(token.id, weight)),
+                        None => pieces.add(&mut sink, split.as_bytes(), 0, split.len(), weight),
                     }
                 }
                 Ok(())
@@ -166,111 +151,29 @@ impl Counter {
             Cutter::Native(native) => {
                 if !native.added.split(text, parts) {
                     counts.fallback_rows += weight;
-                    return self.whole(engine, text, None, false, weight);
+                    return self.whole(&engine, text, None, false, weight);
                 }
                 for part in parts.iter() {
                     let (segment, begins) = match part {
                         Part::Token(id) => {
-                            histogram.add(*id, weight);
+                            sink.histogram.add(*id, weight);
                             continue;
                         }
                         Part::Text(range) => (&text[range.clone()], range.start == 0),
                         Part::Owned(text, begins) => (text.as_str(), *begins),
                     };
                     native.cut(segment, begins, |buffer, start, end| {
-                        pieces.add(engine, histogram, buffer, start, end, weight);
+                        pieces.add(&mut sink, buffer, start, end, weight);
                     });
                 }
             }
         }
-        self.pieces.failed.take().map_or(Ok(()), Err)
+        self.pieces.outcome()
     }
 
     fn whole(&mut self, engine: &Engine, text: &str, pair: Option<&str>, special: bool, weight: u64) -> Result<()> {
         let encoding = guarded(|| engine.loaded.encode(text, pair, special))?;
         encoding.get_ids().iter().for_each(|&id| self.counts.histogram.add(id, weight));
         Ok(())
-    }
-}
-
-impl Pieces {
-    #[inline]
-    fn add(
-        &mut self,
-        engine: &Engine,
-        histogram: &mut Histogram,
-        buffer: &[u8],
-        start: usize,
-        end: usize,
-        weight: u64,
-    ) {
-        if self.bypass > 0 || end - start > INLINE {
-            return self.add_other(engine, histogram, &buffer[start..end], weight);
-        }
-        if self.table.add(buffer, start, end, weight).is_err() {
-            self.settle(engine, histogram);
-        }
-    }
-
-    /// Counts what waits for its slot, making room until it is counted.
-    #[cold]
-    fn settle(&mut self, engine: &Engine, histogram: &mut Histogram) {
-        while self.table.settle().is_err() {
-            self.make_room(engine, histogram);
-        }
-    }
-
-    #[cold]
-    fn make_room(&mut self, engine: &Engine, histogram: &mut Histogram) {
-        if self.table.is_useless() {
-            self.bypass = BYPASS;
-        }
-        self.release(engine, histogram, |table, visit| table.make_room(visit));
-    }
-
-    /// A piece that does not lie inline, or any while the table is of no use.
-    #[inline(never)]
-    fn add_other(&mut self, engine: &Engine, histogram: &mut Histogram, piece: &[u8], weight: u64) {
-        if self.bypass > 0 || piece.len() > LONGEST_KEY {
-            self.bypass = self.bypass.saturating_sub(1);
-            return self.tokenize(engine, histogram, piece, weight);
-        }
-        if self.table.add_long(piece, weight).is_err() {
-            self.make_room(engine, histogram);
-            if self.table.add_long(piece, weight).is_err() {
-                self.tokenize(engine, histogram, piece, weight);
-            }
-        }
-    }
-
-    fn tokenize(&mut self, engine: &Engine, histogram: &mut Histogram, piece: &[u8], weight: u64) {
-        let Some(tokenizer) = engine.piece_tokenizer() else { return };
-        let add = |id| histogram.add(id, weight);
-        if let Err(error) = tokenizer.tokenize(&engine.loaded, piece, &mut self.work, add) {
-            self.failed.get_or_insert(error);
-        }
-    }
-
-    #[cold]
-    fn flush(&mut self, engine: &Engine, histogram: &mut Histogram) {
-        self.settle(engine, histogram);
-        self.release(engine, histogram, |table, visit| table.drain(visit));
-    }
-
-    /// Tokenises what the table hands out.
-    fn release(
-        &mut self,
-        engine: &Engine,
-        histogram: &mut Histogram,
-        from: impl FnOnce(&mut PieceTable, &mut dyn FnMut(&[u8], u64) -> Result<()>) -> Result<()>,
-    ) {
-        let Some(tokenizer) = engine.piece_tokenizer() else { return };
-        let Self { table, work, .. } = self;
-        let outcome = from(table, &mut |piece, count| {
-            tokenizer.tokenize(&engine.loaded, piece, work, |id| histogram.add(id, count))
-        });
-        if let Err(error) = outcome {
-            self.failed.get_or_insert(error);
-        }
     }
 }

@@ -12,10 +12,12 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 
 use crate::column::{Column, InvalidUtf8, resolve};
-use crate::count::{Handed, PARTS};
-use crate::counter::{Counter, RawCounts};
+use crate::count::PARTS;
+use crate::counter::RawCounts;
+use crate::counters::{Counters, Table};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::group::Engines;
 use crate::queue::Queue;
 use crate::tokenizer::guarded;
 use work::{Values, Work};
@@ -59,7 +61,7 @@ pub struct Push {
 
 #[derive(Debug)]
 struct Shared {
-    engine: Arc<Engine>,
+    engines: Arc<Engines>,
     threads: usize,
     queue: Queue<Work>,
     invalid_utf8: InvalidUtf8,
@@ -75,19 +77,20 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     running: usize,
-    counts: RawCounts,
-    /// Tables of workers that have no more texts to count.
-    handed: Vec<Handed>,
+    /// By tokenizer.
+    counts: Vec<RawCounts>,
+    /// Tables of each worker that has no more texts to count.
+    handed: Vec<Vec<Table>>,
     /// The tables of all workers, once complete.
-    tables: Option<Arc<[Handed]>>,
+    tables: Option<Arc<[Table]>>,
     /// The error of the earliest work item, so that the same input gives the same error.
     error: Option<(u64, Error)>,
 }
 
 impl State {
-    fn new(threads: usize) -> Self {
+    fn new(threads: usize, tokenizers: usize) -> Self {
         let handed = Vec::with_capacity(threads);
-        Self { running: threads, counts: RawCounts::default(), handed, tables: None, error: None }
+        Self { running: threads, counts: vec![RawCounts::default(); tokenizers], handed, tables: None, error: None }
     }
 }
 
@@ -101,15 +104,16 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Starts the workers.
+    /// Starts the workers, which count for all of the tokenizers in one pass; those that cut alike share the work.
     ///
     /// # Errors
-    /// [`Error::Usage`] for options that contradict each other or threads that the system refuses.
-    pub fn start(engine: Arc<Engine>, options: ScanOptions) -> Result<Self> {
-        check(&options)?;
+    /// [`Error::Usage`] for options that contradict each other, no tokenizer, or threads that the system refuses.
+    pub fn start(engines: Vec<Arc<Engine>>, options: ScanOptions) -> Result<Self> {
+        check(&engines, &options)?;
         let memory = options.memory.map_or(TABLE_BYTES, |memory| memory / (options.threads + 1));
         let shared = Arc::new(Shared {
-            engine,
+            state: Mutex::new(State::new(options.threads, engines.len())),
+            engines: Arc::new(Engines::new(engines)),
             threads: options.threads,
             queue: Queue::new((2 * options.threads * CHUNK_BYTES).min(memory.max(CHUNK_BYTES))),
             invalid_utf8: options.invalid_utf8,
@@ -117,7 +121,6 @@ impl Scan {
             rows: AtomicU64::new(0),
             text_bytes: AtomicU64::new(0),
             part: AtomicUsize::new(0),
-            state: Mutex::new(State::new(options.threads)),
             changed: Condvar::new(),
         });
         let scan = Self { shared, options, sequence: AtomicU64::new(0), process: std::process::id() };
@@ -172,11 +175,11 @@ impl Scan {
         self.shared.queue.close();
     }
 
-    /// Waits up to `patience` for the workers; the counts once all are done.
+    /// Waits up to `patience` for the workers; the counts by tokenizer once all are done.
     ///
     /// # Errors
     /// The first error of a worker, or [`Error::Cancelled`].
-    pub fn wait(&self, patience: Duration) -> Result<Option<RawCounts>> {
+    pub fn wait(&self, patience: Duration) -> Result<Option<Vec<RawCounts>>> {
         self.check_process()?;
         let busy = |state: &mut State| state.running > 0 && state.error.is_none();
         let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), patience, busy);
@@ -218,8 +221,10 @@ impl Drop for Scan {
     }
 }
 
-fn check(options: &ScanOptions) -> Result<()> {
-    let reason = if options.threads == 0 {
+fn check(engines: &[Arc<Engine>], options: &ScanOptions) -> Result<()> {
+    let reason = if engines.is_empty() {
+        "a scan needs at least one tokenizer"
+    } else if options.threads == 0 {
         "a scan needs at least one thread"
     } else if options.columns.is_empty() {
         "a scan needs at least one column"
@@ -253,51 +258,52 @@ impl Shared {
 
     /// The life of a worker.
     fn run(&self, memory: usize) {
-        let mut counter = Counter::new(Arc::clone(&self.engine), memory);
+        let mut counters = Counters::new(Arc::clone(&self.engines), memory);
         let mut outcome = Ok(());
         let mut sequence = u64::MAX;
         while let Some(work) = self.queue.pop() {
             sequence = work.sequence;
-            let before = (counter.counts.rows, counter.counts.text_bytes);
-            outcome = guarded(|| work.count(&mut counter, self.invalid_utf8, &self.cancelled));
-            self.rows.fetch_add(counter.counts.rows - before.0, Ordering::Relaxed);
-            self.text_bytes.fetch_add(counter.counts.text_bytes - before.1, Ordering::Relaxed);
+            let before = counters.done();
+            outcome = guarded(|| work.count(&mut counters, self.invalid_utf8, &self.cancelled));
+            let done = counters.done();
+            self.rows.fetch_add(done.0 - before.0, Ordering::Relaxed);
+            self.text_bytes.fetch_add(done.1 - before.1, Ordering::Relaxed);
             if outcome.is_err() || self.cancelled.load(Ordering::Relaxed) {
                 break;
             }
         }
-        let counts = outcome.and_then(|()| guarded(|| self.finish(counter)));
+        let counts = outcome.and_then(|()| guarded(|| self.finish(counters)));
         self.deliver(counts, sequence);
     }
 
     /// What a worker counted, with its share of the pieces in the tables of all.
-    fn finish(&self, mut counter: Counter) -> Result<RawCounts> {
+    fn finish(&self, mut counters: Counters) -> Result<Vec<RawCounts>> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
         if self.threads == 1 {
-            return counter.finish();
+            return counters.finish();
         }
-        let tables = self.hand_over(counter.hand_over())?;
+        let tables = self.hand_over(counters.hand_over()?)?;
         loop {
             let part = self.part.fetch_add(1, Ordering::Relaxed);
             if part >= PARTS {
-                return counter.finish();
+                return counters.finish();
             }
             if self.cancelled.load(Ordering::Relaxed) {
                 return Err(Error::Cancelled);
             }
-            counter.take_in(&tables, part);
+            counters.take_in(&tables, part);
         }
     }
 
     /// Waits for the tables of all workers.
-    fn hand_over(&self, table: Handed) -> Result<Arc<[Handed]>> {
+    fn hand_over(&self, own: Vec<Table>) -> Result<Arc<[Table]>> {
         let mut state = self.lock();
         let State { handed, tables, running, .. } = &mut *state;
-        handed.push(table);
+        handed.push(own);
         if handed.len() == *running {
-            *tables = Some(std::mem::take(handed).into());
+            *tables = Some(std::mem::take(handed).into_iter().flatten().collect());
             self.changed.notify_all();
         }
         let incomplete = |state: &mut State| {
@@ -307,12 +313,12 @@ impl Shared {
         state.tables.clone().ok_or(Error::Cancelled)
     }
 
-    fn deliver(&self, counts: Result<RawCounts>, sequence: u64) {
+    fn deliver(&self, counts: Result<Vec<RawCounts>>, sequence: u64) {
         let failed = counts.is_err();
         let mut state = self.lock();
         state.running -= 1;
         match counts {
-            Ok(counts) => state.counts.merge(&counts),
+            Ok(counts) => state.counts.iter_mut().zip(&counts).for_each(|(all, own)| all.merge(own)),
             Err(Error::Cancelled) => {}
             Err(error) => {
                 if state.error.as_ref().is_none_or(|(earlier, _)| sequence < *earlier) {

@@ -18,7 +18,7 @@ fn engine(json: &str, path: Path, special: bool) -> Arc<Engine> {
 fn counted(engine: &Arc<Engine>, rows: &[String], memory: usize) -> Vec<(u32, u64)> {
     let mut counter = Counter::new(Arc::clone(engine), memory);
     for row in rows {
-        counter.text(row, 1).unwrap_or_else(|e| panic!("{e}: {row:?}"));
+        counter.row(row, None, 1).unwrap_or_else(|e| panic!("{e}: {row:?}"));
     }
     counter.finish().unwrap_or_else(|e| panic!("{e}")).histogram.iter().collect()
 }
@@ -161,7 +161,7 @@ fn hot_loop() {
     let rows: Vec<String> = (0..200).map(|_| fuzz::prose(&mut random)).collect();
     let mut counter = Counter::new(engine, 8 << 20);
     for _ in 0..times.parse().unwrap_or_else(|e| panic!("{e}: {hot:?}")) {
-        rows.iter().for_each(|row| counter.text(row, 1).unwrap_or_else(|e| panic!("{e}")));
+        rows.iter().for_each(|row| counter.row(row, None, 1).unwrap_or_else(|e| panic!("{e}")));
     }
     eprintln!("bytes {}", rows.iter().map(String::len).sum::<usize>());
     assert!(counter.finish().is_ok_and(|counts| counts.rows > 0));

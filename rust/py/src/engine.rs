@@ -78,12 +78,13 @@ impl Engine {
         py.detach(|| self.inner.loaded().vocabulary())
     }
 
-    #[pyo3(signature = (columns, *, pair=false, threads=1, memory=None, invalid_utf8="error", sample=None))]
-    #[allow(clippy::too_many_arguments)] // keyword arguments in Python
+    #[pyo3(signature = (columns, *, others=Vec::new(), pair=false, threads=1, memory=None, invalid_utf8="error", sample=None))]
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // keyword arguments in Python
     fn start(
         &self,
         py: Python<'_>,
         columns: Vec<String>,
+        others: Vec<PyRef<'_, Self>>,
         pair: bool,
         threads: usize,
         memory: Option<usize>,
@@ -100,7 +101,8 @@ impl Engine {
             }
         };
         let options = ScanOptions { columns, pair, threads, memory, invalid_utf8, sample };
-        let scan = prunus_core::Scan::start(Arc::clone(&self.inner), options);
+        let engines = std::iter::once(self).chain(others.iter().map(|other| &**other));
+        let scan = prunus_core::Scan::start(engines.map(|engine| Arc::clone(&engine.inner)).collect(), options);
         scan.map(Scan::new).map_err(|error| to_python(py, &error))
     }
 

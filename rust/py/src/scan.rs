@@ -56,8 +56,13 @@ impl Scan {
     }
 
     fn finish(&self, py: Python<'_>) -> PyResult<RawCounts> {
+        self.finish_each(py).map(|mut counts| counts.swap_remove(0))
+    }
+
+    fn finish_each(&self, py: Python<'_>) -> PyResult<Vec<RawCounts>> {
         self.inner.close();
-        self.until(py, |scan| scan.wait(PATIENCE)).map(|inner| RawCounts { inner })
+        let counts = self.until(py, |scan| scan.wait(PATIENCE))?;
+        Ok(counts.into_iter().map(|inner| RawCounts { inner }).collect())
     }
 
     fn cancel(&self) {

@@ -16,6 +16,7 @@ mod safe;
 pub mod words;
 
 pub use recognise::{Native, recognise};
+pub use safe::SafeSplits;
 
 /// A native scanner.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
 use crate::column::{Column, InvalidUtf8, Leaf, Texts, list_range, list_values};
-use crate::counter::Counter;
+use crate::counters::Counters;
 use crate::error::{Error, Result};
 use crate::sample::row_hash;
 
@@ -133,20 +133,20 @@ impl Place<'_> {
 
 impl Work {
     /// Counts the portion; stops early once `cancelled` is set.
-    pub fn count(&self, counter: &mut Counter, policy: InvalidUtf8, cancelled: &AtomicBool) -> Result<()> {
+    pub fn count(&self, counters: &mut Counters, policy: InvalidUtf8, cancelled: &AtomicBool) -> Result<()> {
         match &self.values {
             Values::Single(column) => {
-                counter.counts.nulls += column.outer_nulls;
+                counters.tally(|counts| counts.nulls += column.outer_nulls);
                 let place = Place { work: self, column, policy };
                 match &column.leaf {
-                    Leaf::Ids(array) => ids(counter, &place, array, cancelled),
+                    Leaf::Ids(array) => ids(counters, &place, array, cancelled),
                     Leaf::Text(array) => {
                         let values = Texts::new(array).ok_or_else(|| place.wrong_type(array))?;
-                        texts(counter, &place, &values, cancelled)
+                        texts(counters, &place, &values, cancelled)
                     }
                 }
             }
-            Values::Pair(first, second) => self.pairs(counter, [first, second], policy, cancelled),
+            Values::Pair(first, second) => self.pairs(counters, [first, second], policy, cancelled),
         }
     }
 
@@ -156,12 +156,12 @@ impl Work {
 
     fn pairs(
         &self,
-        counter: &mut Counter,
+        counters: &mut Counters,
         columns: [&Column; 2],
         policy: InvalidUtf8,
         cancelled: &AtomicBool,
     ) -> Result<()> {
-        counter.counts.nulls += columns[0].outer_nulls.max(columns[1].outer_nulls);
+        counters.tally(|counts| counts.nulls += columns[0].outer_nulls.max(columns[1].outer_nulls));
         let places = columns.map(|column| Place { work: self, column, policy });
         let open = |place: &Place| match &place.column.leaf {
             Leaf::Text(array) | Leaf::Ids(array) => Texts::new(array).ok_or_else(|| place.wrong_type(array)),
@@ -172,7 +172,7 @@ impl Work {
                 return Ok(());
             }
             let (Some(first), Some(second)) = (values[0].get(index), values[1].get(index)) else {
-                counter.counts.nulls += 1;
+                counters.tally(|counts| counts.nulls += 1);
                 continue;
             };
             if self.leaves_out(&[first, second]) {
@@ -180,9 +180,9 @@ impl Work {
             }
             match (places[0].text(first, index)?, places[1].text(second, index)?) {
                 (Some(first), Some(second)) => {
-                    counter.pair(&first, &second).map_err(|error| places[0].at(error, index))?;
+                    counters.row(&first, Some(&second), 1).map_err(|error| places[0].at(error, index))?;
                 }
-                _ => counter.counts.invalid_rows += 1,
+                _ => counters.tally(|counts| counts.invalid_rows += 1),
             }
         }
         Ok(())
@@ -190,20 +190,20 @@ impl Work {
 }
 
 /// Counts texts; of a dictionary (or of runs) each value that is used once, times its rows.
-fn texts(counter: &mut Counter, place: &Place, values: &Texts, cancelled: &AtomicBool) -> Result<()> {
+fn texts(counters: &mut Counters, place: &Place, values: &Texts, cancelled: &AtomicBool) -> Result<()> {
     let Texts::Indirect { keys, values } = values else {
         for index in 0..values.len() {
             if cancelled.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            one(counter, place, values.get(index), index, 1)?;
+            one(counters, place, values.get(index), index, 1)?;
         }
         return Ok(());
     };
     let mut uses = vec![(0u64, 0usize); values.len()];
     for (row, key) in keys.iter().enumerate() {
         match key {
-            None => counter.counts.nulls += 1,
+            None => counters.tally(|counts| counts.nulls += 1),
             Some(key) => {
                 let (weight, first) = &mut uses[*key];
                 if *weight == 0 {
@@ -217,34 +217,38 @@ fn texts(counter: &mut Counter, place: &Place, values: &Texts, cancelled: &Atomi
         if cancelled.load(Ordering::Relaxed) {
             return Ok(());
         }
-        one(counter, place, values.get(key), first, weight)?;
+        one(counters, place, values.get(key), first, weight)?;
     }
     Ok(())
 }
 
-fn one(counter: &mut Counter, place: &Place, bytes: Option<&[u8]>, index: usize, weight: u64) -> Result<()> {
+fn one(counters: &mut Counters, place: &Place, bytes: Option<&[u8]>, index: usize, weight: u64) -> Result<()> {
     let Some(bytes) = bytes else {
-        counter.counts.nulls += weight;
+        counters.tally(|counts| counts.nulls += weight);
         return Ok(());
     };
     if place.work.leaves_out(&[bytes]) {
         return Ok(());
     }
     let Some(text) = place.text(bytes, index)? else {
-        counter.counts.invalid_rows += weight;
+        counters.tally(|counts| counts.invalid_rows += weight);
         return Ok(());
     };
-    counter.text(&text, weight).map_err(|error| place.at(error, index))
+    counters.row(&text, None, weight).map_err(|error| place.at(error, index))
 }
 
 /// Counts lists of ready ids.
-fn ids(counter: &mut Counter, place: &Place, lists: &ArrayRef, cancelled: &AtomicBool) -> Result<()> {
+fn ids(counters: &mut Counters, place: &Place, lists: &ArrayRef, cancelled: &AtomicBool) -> Result<()> {
     if place.work.sample.is_some() {
         let reason = format!("column {:?} holds ready ids: only texts are sampled", place.column.path);
         return Err(Error::Usage { reason });
     }
+    let Some(counter) = counters.only() else {
+        let reason = format!("column {:?} holds ready ids, which belong to one tokenizer", place.column.path);
+        return Err(Error::Usage { reason });
+    };
     let values = list_values(lists).ok_or_else(|| place.wrong_type(lists))?;
-    let size = counter.size();
+    let size = counter.engine().loaded.size;
     for index in 0..lists.len() {
         if cancelled.load(Ordering::Relaxed) {
             return Ok(());
