@@ -37,10 +37,10 @@ def scan_many(
     """Count the tokens of a corpus with several tokenizers while it is read once.
 
     Each result is what `scan` gives with that tokenizer. Equal tokenizers, such as those of two models of one family,
-    are counted once. Tokenizers that cut alike (the same native `path` and parameters: GPT-2, RoBERTa, Phi-2, Whisper and
-    GPT-NeoX; or cased and uncased BERTs) also share the cutting and the table of pieces, so that all of them take little
-    longer than one; what each adds is the tokenising of the distinct pieces. A text in which one of them finds an added
-    token, or which its normaliser changes, is counted for that one by itself.
+    are counted once. Tokenizers that cut alike also share the cutting and the table of pieces, so that what a further
+    one of them adds is the tokenising of the distinct pieces: those with one native `path`, equal parameters, and safe
+    splits known for all or for none (GPT-2, RoBERTa and Phi-2; GPT-NeoX and SmolLM2; cased and uncased BERTs). A text
+    in which one of them finds an added token, or which its normaliser changes, is counted for that one by itself.
 
     Args:
         source: As `Scanner.scan` takes it.

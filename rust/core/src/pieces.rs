@@ -10,6 +10,9 @@ const LONGEST_KEY: usize = 1 << 10;
 /// Pieces tokenised without the table after one that held little but single occurrences.
 const BYPASS: u64 = 1 << 20;
 
+/// Hashes of a table that takes in others', unlike theirs: pieces of one part agree in the highest bits of the others'.
+const TAKING_IN: (u64, u64) = (1, 0xd6e8_feb8_6659_fd93);
+
 /// Whom a distinct piece is tokenised for.
 pub trait Sink {
     /// Tokenises a piece that occurred `count` times.
@@ -76,11 +79,13 @@ impl Pieces {
         self.release(sink, |table, visit| table.drain(visit));
     }
 
-    /// Gives the table away; one of about `memory` bytes takes its place.
+    /// Gives the table away; one of about `memory` bytes, to take in others, takes its place.
     pub fn hand_over(&mut self, sink: &mut impl Sink, memory: usize) -> Handed {
         self.settle(sink);
         self.bypass = 0;
-        Handed::new(std::mem::replace(&mut self.table, PieceTable::new(memory)))
+        let (seed, spread) = TAKING_IN;
+        let taking_in = PieceTable::with_hasher(memory, foldhash::fast::FixedState::with_seed(seed), spread);
+        Handed::new(std::mem::replace(&mut self.table, taking_in))
     }
 
     /// Counts what waits for its slot, making room until it is counted.
