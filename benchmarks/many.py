@@ -2,9 +2,10 @@
 
     python benchmarks/many.py [--corpus FILE.parquet] [--tokenizers DIR...] [--threads 2] [--rounds 3] [--mb 1000]
 
-Five byte-level tokenizers that share a cutter are the default, on the English set of `sets.py`. The text is in Arrow
-memory and the tokenizers loaded before the clock starts, as in `scan.py`. What each tokenizer adds is the tokenising of
-the distinct pieces, which grow more slowly than the text: the ratio falls as the corpus grows.
+Five byte-level tokenizers are the default, of which three share a table and the other two another one, on the English
+set of `sets.py`. The text is in Arrow memory and the tokenizers loaded before the clock starts, as in `scan.py`. What
+each tokenizer adds is the tokenising of the distinct pieces, which grow more slowly than the text: the ratio falls as
+the corpus grows.
 
 Prints CPU seconds (medians) of the first tokenizer alone, of all of them one after the other, and of all in one pass,
 with the ratios to the first. Exit 1 if a result in one pass is not that of a scan alone.
