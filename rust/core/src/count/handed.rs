@@ -35,7 +35,11 @@ impl<S: BuildHasher + Clone> Handed<S> {
     pub fn visit(&self, wanted: usize, mut visit: impl FnMut(&[u8], u64)) {
         let Self { table, long } = self;
         let lowest = (wanted as u64) << (u64::BITS - PART_BITS);
-        let last = table.home(lowest | (u64::MAX >> PART_BITS));
+        let highest = lowest | (u64::MAX >> PART_BITS);
+        for slot in table.front.between(lowest, highest).filter(|slot| part(table.hash_of(slot)) == wanted) {
+            slot.show(&mut visit);
+        }
+        let last = table.home(highest);
         let slots = &table.slots;
         for at in (table.home(lowest)..).take(slots.len()) {
             let slot = &slots[at & (slots.len() - 1)];

@@ -1,5 +1,6 @@
 //! Counting: pieces in a bounded table, ids in a dense histogram.
 
+mod front;
 mod handed;
 mod histogram;
 mod table;

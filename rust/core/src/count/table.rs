@@ -10,6 +10,8 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
+use super::front::Front;
+
 /// Longest key that lies inline.
 pub const INLINE: usize = 15;
 /// Slots at the start; a power of two.
@@ -18,6 +20,8 @@ const FIRST_SLOTS: usize = 1 << 12;
 const LONG_OVERHEAD: usize = 64;
 /// Inline pieces that wait for their slots.
 const BATCH: usize = 16;
+/// Odd, and with a byte that UTF-8 does not use.
+const SPREAD: u64 = 0xff9e_3779_b97f_4a15;
 /// Counts above this are equally frequent when room is made.
 const FREQUENT: usize = 255;
 
@@ -27,8 +31,8 @@ pub struct Full;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Slot {
-    low: u64,
-    high: u64,
+    pub(super) low: u64,
+    pub(super) high: u64,
     pub(super) count: u64,
 }
 
@@ -57,6 +61,7 @@ struct Waiting {
 /// Distinct pieces with their counts.
 #[derive(Debug)]
 pub struct PieceTable<S = foldhash::fast::FixedState> {
+    pub(super) front: Front,
     pub(super) slots: Vec<Slot>,
     used: usize,
     most_slots: usize,
@@ -73,7 +78,7 @@ pub struct PieceTable<S = foldhash::fast::FixedState> {
 impl PieceTable {
     /// A table that never grows beyond about `memory` bytes.
     pub fn new(memory: usize) -> Self {
-        Self::with_hasher(memory, foldhash::fast::FixedState::default(), 0x9e37_79b9_7f4a_7c15)
+        Self::with_hasher(memory, foldhash::fast::FixedState::default(), SPREAD)
     }
 }
 
@@ -83,6 +88,7 @@ impl<S: BuildHasher> PieceTable<S> {
         let slots = (memory / 3 / size_of::<Slot>()).max(2);
         let most_slots = if slots.is_power_of_two() { slots } else { slots.next_power_of_two() / 2 };
         Self {
+            front: Front::new(memory),
             slots: vec![Slot::default(); FIRST_SLOTS.min(most_slots)],
             used: 0,
             most_slots,
@@ -103,9 +109,19 @@ impl<S: BuildHasher> PieceTable<S> {
     #[inline]
     pub fn add(&mut self, buffer: &[u8], start: usize, end: usize, weight: u64) -> Result<(), Full> {
         let (low, high) = inline_key(buffer, start, end);
-        let hash = self.hash(low, high);
+        self.lookups += 1;
+        match self.front.add(Slot { low, high, count: weight }, self.hash(low, high)) {
+            None => Ok(()),
+            Some(slot) => self.wait(slot),
+        }
+    }
+
+    /// Puts a piece among those that wait for their slots.
+    #[inline]
+    fn wait(&mut self, slot: Slot) -> Result<(), Full> {
+        let hash = self.hash_of(&slot);
         prefetch(&self.slots, self.home(hash));
-        self.batch[self.waiting] = Waiting { slot: Slot { low, high, count: weight }, hash };
+        self.batch[self.waiting] = Waiting { slot, hash };
         self.waiting += 1;
         if self.waiting == BATCH { self.settle() } else { Ok(()) }
     }
@@ -128,7 +144,6 @@ impl<S: BuildHasher> PieceTable<S> {
             let slot = &mut self.slots[index];
             if slot.low == piece.slot.low && slot.high == piece.slot.high && slot.count > 0 {
                 slot.count += piece.slot.count;
-                self.lookups += 1;
                 return Ok(());
             }
             if slot.count == 0 {
@@ -149,15 +164,15 @@ impl<S: BuildHasher> PieceTable<S> {
             return Err(Full);
         }
         self.used += 1;
-        self.lookups += 1;
         self.inserted += 1;
         Ok(())
     }
 
+    /// One multiplication to 128 bits, folded. The constants hold bytes that no text and no length has where it matters:
+    /// neither factor is ever 0.
     #[inline]
     fn hash(&self, low: u64, high: u64) -> u64 {
-        let product = u128::from(low ^ 0x2436_f53d_c2ab_8a31).wrapping_mul(u128::from(self.spread))
-            ^ u128::from(high ^ 0x1357_9bdf_0246_8ace).wrapping_mul(u128::from(self.spread.rotate_left(29)));
+        let product = u128::from(low ^ self.spread) * u128::from(high ^ 0xff51_afd7_ed55_8ccd);
         #[allow(clippy::cast_possible_truncation)] // the two halves
         let folded = (product as u64) ^ ((product >> 64) as u64);
         folded.wrapping_mul(self.spread)
@@ -211,7 +226,7 @@ impl<S: BuildHasher> PieceTable<S> {
         Ok(())
     }
 
-    /// Distinct pieces held.
+    /// Distinct pieces held behind the front.
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.used + self.long.len()
@@ -252,6 +267,9 @@ impl<S: BuildHasher> PieceTable<S> {
         self.lookups = 0;
         self.inserted = 0;
         let mut outcome = Ok(());
+        if highest == u64::MAX {
+            outcome = self.front.drain().try_for_each(|slot| slot.show(&mut visit));
+        }
         let mut staying = Vec::new();
         for slot in &mut self.slots {
             let slot = std::mem::take(slot);

@@ -4,6 +4,7 @@
 //! expression, greedily, as the engine does; together they cover every character, so that matches are contiguous.
 
 use super::ascii::ascii_letters;
+use super::window::{self, Window, below, bit, first_of, run_starts};
 use crate::unicode::{CharTable, LETTER, NUMBER, OTHER, SPACE, previous};
 
 /// GPT-2: `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
@@ -24,12 +25,30 @@ impl Gpt2 {
     #[inline]
     pub fn cut(&self, text: &[u8], from: usize, to: usize, mut emit: impl FnMut(usize, usize)) {
         let bytes = &text[..to];
-        let mut at = from;
-        while at < to {
-            let end = self.next(bytes, at);
-            emit(at, end);
-            at = end;
+        window::cut(self.classes, bytes, from, Self::starts, |at| self.next(bytes, at), &mut emit);
+    }
+
+    /// Where pieces begin in a window for certain, and whether that is all of the rest of the text.
+    #[inline]
+    fn starts(window: &Window, rest: &[u8]) -> (u64, bool) {
+        let texts = run_starts(window.letters) | run_starts(window.numbers) | run_starts(window.others);
+        let spaces = run_starts(window.spaces) | window.before_text(window.spaces);
+        let mut starts = (texts & !(window.blanks << 1)) | spaces;
+        let mut certain = window.certain();
+        let mut apostrophes = window.apostrophes & starts & (window.letters >> 1);
+        while apostrophes != 0 {
+            let at = apostrophes.trailing_zeros();
+            apostrophes &= apostrophes - 1;
+            if !window.ends && at + 3 >= window.known {
+                certain &= below(at + 1);
+                break;
+            }
+            let length = contraction(&rest[at as usize + 1..]);
+            if length > 0 {
+                starts = (starts & !(2 << at)) | bit(at as usize + 1 + length);
+            }
         }
+        (starts & certain & below(window.known), window.ends && certain == u64::MAX)
     }
 
     #[inline]
@@ -66,12 +85,73 @@ impl Cl100k {
     /// Emits the pieces of a segment.
     #[inline]
     pub fn cut(&self, bytes: &[u8], mut emit: impl FnMut(usize, usize)) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let end = self.next(bytes, at);
-            emit(at, end);
-            at = end;
+        let starts = |window: &Window, rest: &[u8]| self.starts(window, rest);
+        window::cut(self.classes, bytes, 0, starts, |at| self.next(bytes, at), &mut emit);
+    }
+
+    /// Where pieces begin in a window for certain, and whether that is all of the rest of the text.
+    #[inline]
+    fn starts(&self, window: &Window, rest: &[u8]) -> (u64, bool) {
+        let Window { letters, numbers, others, blanks, line_ends, leads, .. } = *window;
+        let mut certain = window.certain();
+        // Line ends directly behind other characters belong to them.
+        let absorbed = first_of(line_ends, others << 1);
+        let spaces = window.spaces & !absorbed;
+        let gaps = window.spaces & !line_ends;
+        let after_line = gaps & (line_ends << 1);
+        // Whitespace between line ends: which is the last one is left to `next`.
+        let between = gaps.wrapping_add(after_line) & line_ends;
+        if between != 0 {
+            let before = run_starts(spaces) & (between ^ (between - 1));
+            certain &= below(64 - before.leading_zeros());
         }
+        let space_starts = run_starts(spaces) | after_line | (window.before_text(window.spaces) & gaps);
+        let other_starts = run_starts(others);
+        let free = other_starts & !(blanks << 1);
+        // A word takes the character before it, unless that is a number, a line end, or one of several others.
+        let later = others & leads & (others << 1);
+        let several = others.wrapping_add(later | (other_starts & (blanks << 1))) & !others;
+        let letter_starts = run_starts(letters) & ((numbers << 1) | (line_ends << 1) | several | 1);
+        let mut starts = letter_starts | free | space_starts | self.number_starts(window, &mut certain);
+        let mut apostrophes = window.apostrophes & free & (letters >> 1);
+        while apostrophes != 0 {
+            let at = apostrophes.trailing_zeros();
+            apostrophes &= apostrophes - 1;
+            if !window.ends && at + 3 >= window.known {
+                certain &= below(at + 1);
+                break;
+            }
+            let length = contraction_any_case(&rest[at as usize + 1..]);
+            if length > 0 {
+                starts |= bit(at as usize + 1 + length);
+            }
+        }
+        (starts & certain & below(window.known), window.ends && certain == u64::MAX)
+    }
+
+    /// Where numbers of at most `digits` characters begin.
+    #[inline]
+    fn number_starts(&self, window: &Window, certain: &mut u64) -> u64 {
+        let numbers = window.numbers;
+        if self.digits == 1 {
+            return numbers & window.leads;
+        }
+        let wide = numbers & window.wide;
+        if wide != 0 {
+            *certain &= below(wide.trailing_zeros());
+        }
+        let mut starts = run_starts(numbers);
+        let mut reached = starts;
+        for _ in 0..self.digits {
+            reached = (reached << 1) & numbers;
+        }
+        while reached != 0 {
+            starts |= reached;
+            for _ in 0..self.digits {
+                reached = (reached << 1) & numbers;
+            }
+        }
+        starts
     }
 
     #[inline]
@@ -176,3 +256,7 @@ pub(super) fn contraction_any_case(bytes: &[u8]) -> usize {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+#[path = "bytelevel_tests.rs"]
+mod tests;

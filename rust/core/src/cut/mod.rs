@@ -13,6 +13,7 @@ pub mod metaspace;
 pub mod o200k;
 mod recognise;
 mod safe;
+mod window;
 pub mod words;
 
 pub use recognise::{Native, recognise};

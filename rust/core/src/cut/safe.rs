@@ -68,6 +68,9 @@ impl SafeSplits {
         if self.touching[usize::from(last)][usize::from(first / 64)] & (1 << (first % 64)) == 0 {
             return false;
         }
+        if last.is_ascii() && first.is_ascii() {
+            return true; // two whole characters
+        }
         (0..left.len()).any(|from| (1..=right.len()).any(|to| self.joined.contains(&key(&left[from..], &right[..to]))))
     }
 
