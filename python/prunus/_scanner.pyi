@@ -73,7 +73,7 @@ class Engine:
         self,
         columns: list[str],
         *,
-        others: Sequence[Engine] = (),
+        others: Sequence[Engine] = ...,
         pair: bool = False,
         threads: int = 1,
         memory: int | None = None,
