@@ -5,6 +5,7 @@
 //! hash; whoever finds it taken goes to the large table, and the one that has it leaves only after several such visits
 //! without an occurrence of its own.
 
+use super::home;
 use super::table::Slot;
 
 /// Places at most, a power of two: 256 KB.
@@ -67,8 +68,6 @@ impl Front {
 
     #[inline]
     fn index(&self, hash: u64) -> usize {
-        #[allow(clippy::cast_possible_truncation)] // below the number of places
-        let index = (hash >> (self.places.len().leading_zeros() + 1)) as usize;
-        index
+        home(hash, self.places.len())
     }
 }

@@ -8,3 +8,12 @@ mod table;
 pub use handed::{Handed, PARTS};
 pub use histogram::Histogram;
 pub use table::{INLINE, PieceTable};
+
+/// Where a hash belongs among so many places, a power of two: by its highest bits, so that tables of any size agree on
+/// the order.
+#[inline]
+pub fn home(hash: u64, places: usize) -> usize {
+    #[allow(clippy::cast_possible_truncation)] // below the number of places
+    let home = (hash >> (places.leading_zeros() + 1)) as usize;
+    home
+}

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use super::front::Front;
+use super::home;
 
 /// Longest key that lies inline.
 pub const INLINE: usize = 15;
@@ -183,12 +184,10 @@ impl<S: BuildHasher> PieceTable<S> {
         self.hash(slot.low, slot.high)
     }
 
-    /// Where a piece is looked for first: by the highest bits of its hash, so that tables of any size agree on the order.
+    /// Where a piece is looked for first.
     #[inline]
     pub(super) fn home(&self, hash: u64) -> usize {
-        #[allow(clippy::cast_possible_truncation)] // below the number of slots
-        let home = (hash >> (self.slots.len().leading_zeros() + 1)) as usize;
-        home
+        home(hash, self.slots.len())
     }
 
     /// Puts a piece that is not in the table into a free slot.

@@ -35,18 +35,8 @@ impl Gpt2 {
         let spaces = run_starts(window.spaces) | window.before_text(window.spaces);
         let mut starts = (texts & !(window.blanks << 1)) | spaces;
         let mut certain = window.certain();
-        let mut apostrophes = window.apostrophes & starts & (window.letters >> 1);
-        while apostrophes != 0 {
-            let at = apostrophes.trailing_zeros();
-            apostrophes &= apostrophes - 1;
-            if !window.ends && at + 3 >= window.known {
-                certain &= below(at + 1);
-                break;
-            }
-            let length = contraction(&rest[at as usize + 1..]);
-            if length > 0 {
-                starts = (starts & !(2 << at)) | bit(at as usize + 1 + length);
-            }
+        for (at, length) in contractions(window, rest, starts, &mut certain, contraction) {
+            starts = (starts & !bit(at + 1)) | bit(at + 1 + length);
         }
         (starts & certain & below(window.known), window.ends && certain == u64::MAX)
     }
@@ -113,18 +103,8 @@ impl Cl100k {
         let several = others.wrapping_add(later | (other_starts & (blanks << 1))) & !others;
         let letter_starts = run_starts(letters) & ((numbers << 1) | (line_ends << 1) | several | 1);
         let mut starts = letter_starts | free | space_starts | self.number_starts(window, &mut certain);
-        let mut apostrophes = window.apostrophes & free & (letters >> 1);
-        while apostrophes != 0 {
-            let at = apostrophes.trailing_zeros();
-            apostrophes &= apostrophes - 1;
-            if !window.ends && at + 3 >= window.known {
-                certain &= below(at + 1);
-                break;
-            }
-            let length = contraction_any_case(&rest[at as usize + 1..]);
-            if length > 0 {
-                starts |= bit(at as usize + 1 + length);
-            }
+        for (at, length) in contractions(window, rest, free, &mut certain, contraction_any_case) {
+            starts |= bit(at + 1 + length);
         }
         (starts & certain & below(window.known), window.ends && certain == u64::MAX)
     }
@@ -189,6 +169,38 @@ impl Cl100k {
             None => whitespace(self.classes, bytes, at, end),
         }
     }
+}
+
+/// The apostrophes among `starts` that begin a contraction, each with the length of what follows it.
+///
+/// Where a window does not show all of one, nothing behind its apostrophe is certain.
+#[inline]
+fn contractions(
+    window: &Window,
+    rest: &[u8],
+    starts: u64,
+    certain: &mut u64,
+    length: impl Fn(&[u8]) -> usize,
+) -> impl Iterator<Item = (usize, usize)> {
+    let mut apostrophes = window.apostrophes & starts & (window.letters >> 1);
+    if !window.ends {
+        let cut_off = apostrophes & !below(window.known.saturating_sub(3));
+        if cut_off != 0 {
+            *certain &= below(cut_off.trailing_zeros() + 1);
+            apostrophes &= below(cut_off.trailing_zeros());
+        }
+    }
+    std::iter::from_fn(move || {
+        while apostrophes != 0 {
+            let at = apostrophes.trailing_zeros() as usize;
+            apostrophes &= apostrophes - 1;
+            let length = length(&rest[at + 1..]);
+            if length > 0 {
+                return Some((at, length));
+            }
+        }
+        None
+    })
 }
 
 /// `\p{N}{1,most}`, whose first number ends at `end`.

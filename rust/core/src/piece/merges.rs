@@ -8,6 +8,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::count::home;
+
 /// No token, no merge.
 const NONE: u32 = u32::MAX;
 /// Words up to this many symbols are searched from end to end for each merge; longer ones use a heap.
@@ -60,7 +62,7 @@ impl Merges {
     fn find(&self, left: u32, right: u32) -> (usize, u32) {
         let hash = ((u64::from(left) << 32) | u64::from(right)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         #[allow(clippy::cast_possible_truncation)] // a hash may lose bits
-        let (mut index, tag) = ((hash >> (self.slots.len().leading_zeros() + 1)) as usize, (hash >> 8) as u32);
+        let (mut index, tag) = (home(hash, self.slots.len()), (hash >> 8) as u32);
         let tag = tag << self.rank_bits;
         loop {
             let slot = self.slots[index];
