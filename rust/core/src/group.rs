@@ -18,7 +18,6 @@
 
 use std::sync::Arc;
 
-use crate::count::INLINE;
 use crate::cut::bert::Bert;
 use crate::cut::bytelevel::{Cl100k, Gpt2};
 use crate::cut::digits::Digits;
@@ -80,19 +79,12 @@ impl Group {
 
     /// Cuts a text that is whole to all for whom its pieces are counted. `emit(buffer, start, end)` gets each piece.
     #[inline]
-    pub fn cut(&self, text: &str, mut emit: impl FnMut(&[u8], usize, usize)) {
+    pub fn cut(&self, text: &str, emit: impl FnMut(&[u8], usize, usize)) {
         let Some(Native { scanner, .. }) = native(&self.engines[0]) else { return };
-        let Some(splits) = &self.splits else { return scanner.cut(text, true, emit) };
-        scanner.cut(text, true, |buffer, start, end| {
-            if end - start <= INLINE {
-                return emit(buffer, start, end);
-            }
-            splits.split(
-                &buffer[start..end],
-                |part| self.is_whole(part),
-                |from, to| emit(buffer, start + from, start + to),
-            );
-        });
+        match &self.splits {
+            Some(splits) => scanner.cut_and_split(splits, |part| self.is_whole(part), text, true, emit),
+            None => scanner.cut(text, true, emit),
+        }
     }
 
     /// Whether one of the tokenizers looks a piece up as a whole.

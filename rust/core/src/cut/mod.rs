@@ -17,6 +17,7 @@ mod window;
 pub mod words;
 
 pub use recognise::{Native, recognise};
+use safe::LONGEST_WHOLE;
 pub use safe::SafeSplits;
 
 /// A native scanner.
@@ -43,6 +44,24 @@ pub enum Scanner {
 }
 
 impl Scanner {
+    /// The same pieces as [`Scanner::cut`], long ones divided where it is safe; `is_whole` as in [`SafeSplits::split`].
+    #[inline]
+    pub fn cut_and_split(
+        &self,
+        splits: &SafeSplits,
+        is_whole: impl Fn(&[u8]) -> bool,
+        segment: &str,
+        begins: bool,
+        mut emit: impl FnMut(&[u8], usize, usize),
+    ) {
+        self.cut(segment, begins, |buffer, start, end| {
+            if end - start <= LONGEST_WHOLE {
+                return emit(buffer, start, end);
+            }
+            splits.split(&buffer[start..end], &is_whole, |from, to| emit(buffer, start + from, start + to));
+        });
+    }
+
     /// Cuts a segment; `begins` if it is the beginning of its row. `emit(buffer, start, end)` gets each piece.
     #[inline]
     pub fn cut(&self, segment: &str, begins: bool, mut emit: impl FnMut(&[u8], usize, usize)) {

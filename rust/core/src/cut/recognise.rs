@@ -11,7 +11,7 @@ use super::digits::Digits;
 use super::falcon::Falcon;
 use super::metaspace::{Metaspace, Prepend};
 use super::o200k::O200k;
-use super::safe::{LONGEST_WHOLE, SafeSplits};
+use super::safe::SafeSplits;
 use super::words::Words;
 use crate::added::{AddedTokens, Guard, Normalization};
 use crate::piece::{BYTE_ALPHABET, Model, PieceTokenizer, Spelling};
@@ -51,22 +51,11 @@ impl Native {
 
     /// Cuts a segment into pieces; `begins` if it is the beginning of its row. `emit(buffer, start, end)` gets each.
     #[inline]
-    pub fn cut(&self, segment: &str, begins: bool, mut emit: impl FnMut(&[u8], usize, usize)) {
+    pub fn cut(&self, segment: &str, begins: bool, emit: impl FnMut(&[u8], usize, usize)) {
         let (Some(splits), Model::Bpe(model)) = (&self.splits, &self.pieces.model) else {
             return self.scanner.cut(segment, begins, emit);
         };
-        self.scanner.cut(segment, begins, |buffer, start, end| {
-            if end - start <= LONGEST_WHOLE {
-                return emit(buffer, start, end);
-            }
-            splits.split(
-                &buffer[start..end],
-                |part| model.is_whole(part),
-                |from, to| {
-                    emit(buffer, start + from, start + to);
-                },
-            );
-        });
+        self.scanner.cut_and_split(splits, |part| model.is_whole(part), segment, begins, emit);
     }
 }
 
