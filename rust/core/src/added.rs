@@ -12,6 +12,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use tokenizers::AddedToken;
 
 use crate::tokenizer::Loaded;
+use crate::unicode::stable_under_nfc;
 
 /// A part of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,9 +251,32 @@ fn pattern(loaded: &Loaded, token: &AddedToken) -> Result<String, String> {
 /// NFC as the crate computes it; borrowed where the text is in that form already.
 fn nfc(text: &str) -> Cow<'_, str> {
     use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick};
-    // Below U+0300 (first byte 0xCC) every character is its own NFC and nothing combines with it.
-    if text.bytes().all(|byte| byte < 0xCC) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+    if only_stable(text.as_bytes()) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.nfc().map(|(character, _)| character).collect())
+}
+
+/// Whether a text holds but characters that NFC leaves alone, whatever stands beside them; false if that takes a closer
+/// look.
+fn only_stable(bytes: &[u8]) -> bool {
+    const BLOCK: usize = 64;
+    let mut at = 0;
+    while at < bytes.len() {
+        let block = &bytes[at..bytes.len().min(at + BLOCK)];
+        // Below U+0300 (first byte 0xCC) every character is stable.
+        if block.iter().fold(0, |highest, &byte| highest.max(byte)) < 0xCC {
+            at += block.len();
+            continue;
+        }
+        let end = at + block.len();
+        while at < end {
+            let (stable, length) = stable_under_nfc().at(bytes, at);
+            if stable == 0 {
+                return false;
+            }
+            at += length;
+        }
+    }
+    true
 }

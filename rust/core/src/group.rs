@@ -27,7 +27,7 @@ use crate::cut::o200k::O200k;
 use crate::cut::words::Words;
 use crate::cut::{Native, SafeSplits, Scanner};
 use crate::engine::{Cutter, Engine};
-use crate::piece::Model;
+use crate::piece::{Bpe, Model};
 
 /// The tokenizers of a scan, in order, and which of them share.
 #[derive(Debug)]
@@ -82,16 +82,23 @@ impl Group {
     pub fn cut(&self, text: &str, emit: impl FnMut(&[u8], usize, usize)) {
         let Some(Native { scanner, .. }) = native(&self.engines[0]) else { return };
         match &self.splits {
-            Some(splits) => scanner.cut_and_split(splits, |part| self.is_whole(part), text, true, emit),
+            Some(splits) => {
+                let is_whole = self.models().any(Bpe::looks_up).then_some(|part: &[u8]| self.is_whole(part));
+                scanner.cut_and_split(splits, is_whole, text, true, emit);
+            }
             None => scanner.cut(text, true, emit),
         }
     }
 
     /// Whether one of the tokenizers looks a piece up as a whole.
     fn is_whole(&self, piece: &[u8]) -> bool {
-        self.engines.iter().filter_map(|engine| native(engine)).any(|native| match &native.pieces.model {
-            Model::Bpe(model) => model.is_whole(piece),
-            _ => false,
+        self.models().any(|model| model.is_whole(piece))
+    }
+
+    fn models(&self) -> impl Iterator<Item = &Bpe> {
+        self.engines.iter().filter_map(|engine| match &native(engine)?.pieces.model {
+            Model::Bpe(model) => Some(&**model),
+            _ => None,
         })
     }
 }

@@ -163,3 +163,15 @@ pub fn beside_space() -> &'static CharTable {
         })
     })
 }
+
+/// For each character whether NFC leaves it alone whatever stands beside it: 1 if its canonical combining class is 0 and
+/// its quick check says yes. A text of such characters is in that form (Unicode Standard Annex 15, section 9).
+pub fn stable_under_nfc() -> &'static CharTable {
+    use unicode_normalization_alignments::char::canonical_combining_class;
+    use unicode_normalization_alignments::{IsNormalized, is_nfc_quick};
+    static TABLE: OnceLock<CharTable> = OnceLock::new();
+    let stable = |character| {
+        canonical_combining_class(character) == 0 && is_nfc_quick(std::iter::once(character)) == IsNormalized::Yes
+    };
+    TABLE.get_or_init(|| CharTable::build(|code| u8::from(char::from_u32(code).is_some_and(stable))))
+}

@@ -9,6 +9,12 @@
 //! none if there is neither an unknown token nor a byte for it (`▁x▁` is `▁▁` to the model then), and `▁` itself, or
 //! an empty string, if that is the unknown token. Such models are refused, as are those with two entries of one id,
 //! of which one may merge in the other's place.
+//!
+//! Where the model's safe splits are known ([`super::SafeSplits`]), a piece also ends where letters, digits and marks
+//! meet (`word|,`) if no merge joins two such bytes.
+
+use super::safe::SafeSplits;
+use super::window::{WINDOW, Window};
 
 /// The scanner for `▁`-models; pieces carry a space or `▁` where the model sees `▁`.
 #[derive(Debug)]
@@ -34,7 +40,14 @@ const MARK: &str = "▁";
 
 impl Metaspace {
     /// Emits the pieces of a segment; `begins` if it is the beginning of its row.
-    pub fn cut(&self, segment: &str, begins: bool, mut emit: impl FnMut(&[u8], usize, usize)) {
+    #[inline]
+    pub fn cut(
+        &self,
+        segment: &str,
+        begins: bool,
+        splits: Option<&SafeSplits>,
+        mut emit: impl FnMut(&[u8], usize, usize),
+    ) {
         let bytes = segment.as_bytes();
         let marked = segment.starts_with([' ', '▁']);
         let prepend = match self.prepend {
@@ -43,47 +56,73 @@ impl Metaspace {
             Prepend::First => begins && !marked,
             Prepend::Never => false,
         };
-        let first = next_mark(bytes, 0);
-        if prepend {
-            let mut piece = Vec::with_capacity(first + 1);
-            piece.push(b' ');
-            piece.extend_from_slice(&bytes[..first]);
-            emit(&piece, 0, piece.len());
-        } else {
-            emit(bytes, 0, first);
-        }
-        let mut start = first;
-        while start < bytes.len() {
-            let end = next_mark(bytes, start);
-            emit(bytes, start, end);
-            start = end;
-        }
+        let mut start = 0;
+        borders(bytes, splits, |border| {
+            if start == 0 && prepend {
+                prefixed(&bytes[..border], &mut emit);
+            } else {
+                emit(bytes, start, border);
+            }
+            start = border;
+        });
     }
 }
 
-/// Where the piece that starts at `start` ends: before the first mark that follows something else.
-fn next_mark(bytes: &[u8], start: usize) -> usize {
-    let mut at = start;
-    let mut text = false;
-    while at < bytes.len() {
-        let length = mark_length(&bytes[at..]);
-        if length == 0 {
-            text = true;
-            at += 1;
-        } else if text {
-            return at;
-        } else {
-            at += length;
-        }
-    }
-    at
+/// Emits the first piece with a space before it.
+#[inline(never)]
+fn prefixed(piece: &[u8], emit: &mut impl FnMut(&[u8], usize, usize)) {
+    let piece = [b" ", piece].concat();
+    emit(&piece, 0, piece.len());
 }
 
+/// Calls `found` with each border after the beginning, and with the end of the text.
 #[inline]
-fn mark_length(bytes: &[u8]) -> usize {
-    match bytes[0] {
-        b' ' => 1,
-        0xE2 if bytes.starts_with(MARK.as_bytes()) => MARK.len(),
-        _ => 0,
+fn borders(bytes: &[u8], splits: Option<&SafeSplits>, mut found: impl FnMut(usize)) {
+    // The byte before a window, as the lowest bit of each class.
+    let mut before = Window::default();
+    for at in (0..bytes.len()).step_by(WINDOW) {
+        let window = Window::narrow(bytes, at);
+        let mut pending = possible(&window, &before);
+        if at == 0 {
+            pending &= !1;
+        }
+        while pending != 0 {
+            let border = at + pending.trailing_zeros() as usize;
+            pending &= pending - 1;
+            if is_border(bytes, border, splits) {
+                found(border);
+            }
+        }
+        before = Window {
+            letters: window.letters >> 63,
+            numbers: window.numbers >> 63,
+            blanks: window.blanks >> 63,
+            wide: window.wide >> 63,
+            ..before
+        };
     }
+    found(bytes.len());
+}
+
+/// Places with another class than the one before, none behind a space. A `▁` behind another character that is not ASCII
+/// is not among them.
+#[inline]
+fn possible(window: &Window, before: &Window) -> u64 {
+    let alike = |of: fn(&Window) -> u64| of(window) & (of(window) << 1 | of(before));
+    let same = alike(|window| window.letters) | alike(|window| window.numbers) | alike(|window| window.wide);
+    let known = window.letters | window.numbers | window.spaces | window.others | window.wide;
+    known & !(same | window.blanks << 1 | before.blanks)
+}
+
+/// Whether the text may be cut here, at a possible border.
+#[inline]
+fn is_border(bytes: &[u8], at: usize, splits: Option<&SafeSplits>) -> bool {
+    let (last, first) = (bytes[at - 1], bytes[at]);
+    if first == b' ' {
+        return !bytes[..at].ends_with(MARK.as_bytes());
+    }
+    if first == MARK.as_bytes()[0] && bytes[at..].starts_with(MARK.as_bytes()) {
+        return last != b' ' && !bytes[..at].ends_with(MARK.as_bytes());
+    }
+    splits.is_some_and(|splits| splits.are_apart(last, first))
 }

@@ -49,22 +49,34 @@ impl Scanner {
     pub fn cut_and_split(
         &self,
         splits: &SafeSplits,
-        is_whole: impl Fn(&[u8]) -> bool,
+        is_whole: Option<impl Fn(&[u8]) -> bool + Copy>,
         segment: &str,
         begins: bool,
         mut emit: impl FnMut(&[u8], usize, usize),
     ) {
-        self.cut(segment, begins, |buffer, start, end| {
+        self.cut_where(Some(splits), segment, begins, |buffer, start, end| {
             if end - start <= LONGEST_WHOLE {
                 return emit(buffer, start, end);
             }
-            splits.split(&buffer[start..end], &is_whole, |from, to| emit(buffer, start + from, start + to));
+            splits.split(&buffer[start..end], is_whole, |from, to| emit(buffer, start + from, start + to));
         });
     }
 
     /// Cuts a segment; `begins` if it is the beginning of its row. `emit(buffer, start, end)` gets each piece.
     #[inline]
-    pub fn cut(&self, segment: &str, begins: bool, mut emit: impl FnMut(&[u8], usize, usize)) {
+    pub fn cut(&self, segment: &str, begins: bool, emit: impl FnMut(&[u8], usize, usize)) {
+        self.cut_where(None, segment, begins, emit);
+    }
+
+    /// The same; where safe splits are known, the scanner may use them.
+    #[inline]
+    fn cut_where(
+        &self,
+        splits: Option<&SafeSplits>,
+        segment: &str,
+        begins: bool,
+        mut emit: impl FnMut(&[u8], usize, usize),
+    ) {
         let bytes = segment.as_bytes();
         match self {
             Self::Gpt2(scanner) => scanner.cut(bytes, 0, bytes.len(), |start, end| emit(bytes, start, end)),
@@ -79,7 +91,7 @@ impl Scanner {
             Self::Falcon(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Bert(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Words(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
-            Self::Metaspace(scanner) => scanner.cut(segment, begins, emit),
+            Self::Metaspace(scanner) => scanner.cut(segment, begins, splits, emit),
         }
     }
 }

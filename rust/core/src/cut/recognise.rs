@@ -55,7 +55,8 @@ impl Native {
         let (Some(splits), Model::Bpe(model)) = (&self.splits, &self.pieces.model) else {
             return self.scanner.cut(segment, begins, emit);
         };
-        self.scanner.cut_and_split(splits, |part| model.is_whole(part), segment, begins, emit);
+        let is_whole = model.looks_up().then_some(|part: &[u8]| model.is_whole(part));
+        self.scanner.cut_and_split(splits, is_whole, segment, begins, emit);
     }
 }
 

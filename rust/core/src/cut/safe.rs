@@ -17,16 +17,25 @@
 
 use std::collections::HashSet;
 
+use crate::count::home;
+
 /// The longest key that lies inline in the table: shorter pieces gain nothing from a split.
 pub const LONGEST_WHOLE: usize = 15;
+
+/// Bits of the filter for each pair that merged tokens hold.
+const BITS_A_PAIR: usize = 32;
+/// Bits of the filter at most, a power of two: 512 KB.
+const MOST_BITS: usize = 1 << 22;
 
 /// Where pieces may be split.
 #[derive(Debug)]
 pub struct SafeSplits {
     /// For each last byte before a border and first byte after it: whether any merged token holds them so.
     touching: Box<[[u64; 4]; 256]>,
-    /// What merged tokens hold to the left and right of a border of characters.
-    joined: HashSet<u64, foldhash::fast::FixedState>,
+    /// A bit, by its hash, for each pair of sides that merged tokens hold; one that shares it is left whole as well.
+    joined: Box<[u64]>,
+    /// Lengths of two sides that occur in `joined`, in bytes: bit `4 * (left - 1) + right - 1`.
+    lengths: u16,
 }
 
 impl SafeSplits {
@@ -34,83 +43,116 @@ impl SafeSplits {
     ///
     /// With `marked`, a space in a piece stands for the tokens' `▁`.
     pub fn new(tokens: &[Vec<u8>], marked: bool) -> Self {
-        let mut this = Self { touching: Box::new([[0; 4]; 256]), joined: HashSet::default() };
-        for token in tokens {
-            for border in (1..token.len()).filter(|&at| is_first(token[at])) {
-                this.join(&token[..border], &token[border..], marked);
-            }
-        }
+        let pairs: HashSet<(u32, u32)> = tokens.iter().flat_map(|token| borders(token, marked)).collect();
+        let bits = (pairs.len() * BITS_A_PAIR).next_power_of_two().clamp(128, MOST_BITS);
+        let joined = vec![0; bits / 64].into();
+        let mut this = Self { touching: Box::new([[0; 4]; 256]), joined, lengths: 0 };
+        pairs.into_iter().for_each(|(left, right)| this.join(left, right));
         this
     }
 
-    fn join(&mut self, before: &[u8], after: &[u8], marked: bool) {
-        let start = before.iter().rposition(|&byte| is_first(byte)).unwrap_or(0);
-        let end = after.iter().skip(1).position(|&byte| is_first(byte)).map_or(after.len(), |end| end + 1);
-        let (left, right) = (&before[start..], &after[..end]);
-        if left.len() > 4 || right.len() > 4 {
-            return; // no character has five bytes, so that no text holds this token
-        }
-        let spellings =
-            |part| if marked && part == "▁".as_bytes() { vec![part, b" ".as_slice()] } else { vec![part] };
-        for left in spellings(left) {
-            for right in spellings(right) {
-                let (last, first) = (left[left.len() - 1], right[0]);
-                self.touching[usize::from(last)][usize::from(first / 64)] |= 1 << (first % 64);
-                self.joined.insert(key(left, right));
-            }
-        }
+    fn join(&mut self, left: u32, right: u32) {
+        let (last, [first, ..]) = ((left >> (8 * (length(left) - 1))) as usize, right.to_le_bytes());
+        self.touching[last][usize::from(first / 64)] |= 1 << (first % 64);
+        self.lengths |= 1 << (4 * (length(left) - 1) + length(right) - 1);
+        let (word, bit) = self.place(left, right);
+        self.joined[word] |= bit;
     }
 
-    /// Whether some merged token reaches across the border of two characters.
+    fn place(&self, left: u32, right: u32) -> (usize, u64) {
+        let hash = ((u64::from(left) << 32) | u64::from(right)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (home(hash, self.joined.len()), 1 << (hash >> 32 & 63))
+    }
+
+    fn holds(&self, left: u32, right: u32) -> bool {
+        let (word, bit) = self.place(left, right);
+        self.joined[word] & bit != 0
+    }
+
+    /// Whether no merged token holds a character that ends with the one byte next to one that begins with the other.
     #[inline]
-    fn reaches(&self, left: &[u8], right: &[u8]) -> bool {
-        let (last, first) = (left[left.len() - 1], right[0]);
-        if self.touching[usize::from(last)][usize::from(first / 64)] & (1 << (first % 64)) == 0 {
+    pub fn are_apart(&self, last: u8, first: u8) -> bool {
+        self.touching[usize::from(last)][usize::from(first / 64)] & (1 << (first % 64)) == 0
+    }
+
+    /// Whether some merged token may reach across the border of two characters.
+    #[inline]
+    fn reaches(&self, left: u32, right: u32) -> bool {
+        let (before, after) = (length(left), length(right));
+        #[allow(clippy::cast_possible_truncation)] // a byte
+        let (last, first) = ((left >> (8 * (before - 1))) as u8, right as u8);
+        if self.are_apart(last, first) {
             return false;
         }
-        if last.is_ascii() && first.is_ascii() {
-            return true; // two whole characters
+        if before + after == 2 || self.holds(left, right) {
+            return true;
         }
-        (0..left.len()).any(|from| (1..=right.len()).any(|to| self.joined.contains(&key(&left[from..], &right[..to]))))
+        // Tokens may hold a character in part.
+        let sides = (1..=before).flat_map(|from| (1..=after).map(move |to| (from, to)));
+        sides.filter(|(from, to)| self.lengths & 1 << (4 * (from - 1) + to - 1) != 0).any(|(from, to)| {
+            self.holds(left >> (8 * (before - from)), right & u32::MAX >> (8 * (4 - to)))
+        })
     }
 
-    /// Emits the parts of a piece. `is_whole` tells entries that only a look-up of whole pieces finds.
+    /// Emits the parts of a piece. `is_whole` tells entries that only a look-up of whole pieces finds, if there are any.
     #[inline]
-    pub fn split(&self, piece: &[u8], is_whole: impl Fn(&[u8]) -> bool, mut emit: impl FnMut(usize, usize)) {
-        if is_whole(piece) {
-            return emit(0, piece.len());
+    pub fn split(&self, piece: &[u8], is_whole: Option<impl Fn(&[u8]) -> bool>, mut emit: impl FnMut(usize, usize)) {
+        if let Some(is_whole) = is_whole {
+            let mut whole = is_whole(piece);
+            self.parts(piece, |start, end| whole = whole || is_whole(&piece[start..end]));
+            if whole {
+                return emit(0, piece.len());
+            }
         }
-        let mut whole = false;
-        self.parts(piece, |start, end| whole |= is_whole(&piece[start..end]));
-        if whole { emit(0, piece.len()) } else { self.parts(piece, emit) }
+        self.parts(piece, emit);
     }
 
     fn parts(&self, piece: &[u8], mut emit: impl FnMut(usize, usize)) {
-        let length = |at: usize| 1 + piece[at + 1..].iter().take_while(|&&byte| !is_first(byte)).count();
         let mut start = 0;
-        let mut left = 0;
-        let mut border = length(0);
+        let mut left = character(piece, 0);
+        let mut border = length(left) as usize;
         while border < piece.len() {
-            let next = border + length(border);
-            if !self.reaches(&piece[left..border], &piece[border..next]) {
+            let right = character(piece, border);
+            if !self.reaches(left, right) {
                 emit(start, border);
                 start = border;
             }
-            (left, border) = (border, next);
+            left = right;
+            border += length(right) as usize;
         }
         emit(start, piece.len());
     }
 }
 
-/// Whether a byte begins a character.
-#[inline]
-fn is_first(byte: u8) -> bool {
-    byte & 0xC0 != 0x80
+/// The sides of each border of characters in a token, as much of a character as it holds.
+fn borders(token: &[u8], marked: bool) -> Vec<(u32, u32)> {
+    let is_first = |at: &usize| token[*at] & 0xC0 != 0x80;
+    let places: Vec<usize> = std::iter::once(0).chain((1..token.len()).filter(is_first)).chain([token.len()]).collect();
+    // No character has five bytes, so that no text holds a token with more of them in a row.
+    let side = |from: usize, to: usize| (to - from <= 4).then(|| packed(&token[from..to]));
+    let mark = packed("▁".as_bytes());
+    let spellings = |side: u32| [Some(side), (marked && side == mark).then_some(u32::from(b' '))].into_iter().flatten();
+    let sides = places.windows(3).filter_map(|three| Some((side(three[0], three[1])?, side(three[1], three[2])?)));
+    sides.flat_map(|(left, right)| spellings(left).flat_map(move |left| spellings(right).map(move |right| (left, right)))).collect()
 }
 
-/// Up to four bytes on each side as one number; no byte of a piece's character is 0 but NUL itself, which is alone.
+/// Up to four bytes as one number, the first lowest; only NUL, which is a character of its own, holds a 0.
+fn packed(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |packed, &byte| (packed << 8) | u32::from(byte))
+}
+
+/// How many bytes are in such a number.
 #[inline]
-fn key(left: &[u8], right: &[u8]) -> u64 {
-    let pack = |bytes: &[u8]| bytes.iter().fold(1u64, |packed, &byte| (packed << 8) | u64::from(byte));
-    pack(left) | pack(right).rotate_left(32)
+fn length(packed: u32) -> u32 {
+    (4 - packed.leading_zeros() / 8).max(1)
+}
+
+/// The character of a text that begins at a byte, as such a number.
+#[inline]
+fn character(text: &[u8], at: usize) -> u32 {
+    let length = text[at].leading_ones().clamp(1, 4);
+    match text[at..].first_chunk::<4>() {
+        Some(&four) => u32::from_le_bytes(four) & (u32::MAX >> (8 * (4 - length))),
+        None => packed(&text[at..text.len().min(at + length as usize)]),
+    }
 }

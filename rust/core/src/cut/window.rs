@@ -41,15 +41,21 @@ impl Window {
     /// The window at `at`.
     #[inline]
     pub fn new(classes: &CharTable, bytes: &[u8], at: usize) -> Self {
-        let rest = &bytes[at..];
-        let mut window = match rest.first_chunk::<WINDOW>() {
-            Some(block) => Self { known: 64, ends: rest.len() == WINDOW, ..ascii(block) },
-            None => Self::last(rest),
-        };
+        let mut window = Self::narrow(bytes, at);
         if window.wide != 0 {
-            window.widen(classes, rest);
+            window.widen(classes, &bytes[at..]);
         }
         window
+    }
+
+    /// The window at `at`, where bytes that are not ASCII have no class.
+    #[inline]
+    pub fn narrow(bytes: &[u8], at: usize) -> Self {
+        let rest = &bytes[at..];
+        match rest.first_chunk::<WINDOW>() {
+            Some(block) => Self { known: 64, ends: rest.len() == WINDOW, ..ascii(block) },
+            None => Self::last(rest),
+        }
     }
 
     /// The window over the end of a text.

@@ -181,7 +181,12 @@ impl Bpe {
 
     /// Whether a piece is an entry that only the whole-word look-up finds.
     pub fn is_whole(&self, piece: &[u8]) -> bool {
-        !self.whole.is_empty() && self.whole.contains_key(piece)
+        self.whole.contains_key(piece)
+    }
+
+    /// Whether there are such entries.
+    pub fn looks_up(&self) -> bool {
+        !self.whole.is_empty()
     }
 }
 

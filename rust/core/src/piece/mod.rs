@@ -15,6 +15,7 @@ use tokenizers::{NormalizedString, Normalizer, PreTokenizedString, PreTokenizer,
 
 use crate::error::{Error, Result};
 use crate::tokenizer::{Loaded, guarded};
+pub use bpe::Bpe;
 pub use characters::Characters;
 pub use model::Model;
 
