@@ -114,15 +114,12 @@ fn possible(window: &Window, before: &Window) -> u64 {
     known & !(same | window.blanks << 1 | before.blanks)
 }
 
-/// Whether the text may be cut here, at a possible border.
+/// Whether the text may be cut here, at a possible border (never behind a space).
 #[inline]
 fn is_border(bytes: &[u8], at: usize, splits: Option<&SafeSplits>) -> bool {
     let (last, first) = (bytes[at - 1], bytes[at]);
-    if first == b' ' {
+    if first == b' ' || (first == MARK.as_bytes()[0] && bytes[at..].starts_with(MARK.as_bytes())) {
         return !bytes[..at].ends_with(MARK.as_bytes());
-    }
-    if first == MARK.as_bytes()[0] && bytes[at..].starts_with(MARK.as_bytes()) {
-        return last != b' ' && !bytes[..at].ends_with(MARK.as_bytes());
     }
     splits.is_some_and(|splits| splits.are_apart(last, first))
 }

@@ -89,9 +89,9 @@ impl SafeSplits {
         }
         // Tokens may hold a character in part.
         let sides = (1..=before).flat_map(|from| (1..=after).map(move |to| (from, to)));
-        sides.filter(|(from, to)| self.lengths & 1 << (4 * (from - 1) + to - 1) != 0).any(|(from, to)| {
-            self.holds(left >> (8 * (before - from)), right & u32::MAX >> (8 * (4 - to)))
-        })
+        sides
+            .filter(|(from, to)| self.lengths & 1 << (4 * (from - 1) + to - 1) != 0)
+            .any(|(from, to)| self.holds(left >> (8 * (before - from)), right & u32::MAX >> (8 * (4 - to))))
     }
 
     /// Emits the parts of a piece. `is_whole` tells entries that only a look-up of whole pieces finds, if there are any.
@@ -133,7 +133,11 @@ fn borders(token: &[u8], marked: bool) -> Vec<(u32, u32)> {
     let mark = packed("▁".as_bytes());
     let spellings = |side: u32| [Some(side), (marked && side == mark).then_some(u32::from(b' '))].into_iter().flatten();
     let sides = places.windows(3).filter_map(|three| Some((side(three[0], three[1])?, side(three[1], three[2])?)));
-    sides.flat_map(|(left, right)| spellings(left).flat_map(move |left| spellings(right).map(move |right| (left, right)))).collect()
+    sides
+        .flat_map(|(left, right)| {
+            spellings(left).flat_map(move |left| spellings(right).map(move |right| (left, right)))
+        })
+        .collect()
 }
 
 /// Up to four bytes as one number, the first lowest; only NUL, which is a character of its own, holds a 0.

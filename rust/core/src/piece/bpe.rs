@@ -17,8 +17,8 @@ pub struct Bpe {
     merges: Merges,
     /// Pieces are bytes, to be spelled in the byte-level alphabet.
     byte_level: bool,
-    /// Id of each byte's character in the byte-level alphabet, if all are entries.
-    bytes: Option<Box<[u32; 256]>>,
+    /// What bytes are to the model, if all are entries of the byte-level alphabet.
+    bytes: Option<Bytes>,
     /// Entries of one character.
     characters: HashMap<char, u32, foldhash::fast::FixedState>,
     /// Ids of `<0x00>` to `<0xFF>`.
@@ -31,6 +31,15 @@ pub struct Bpe {
     results: Vec<String>,
     /// A fallback byte or the unknown token takes part in a merge.
     odd_parts: bool,
+}
+
+/// Bytes as symbols that a word begins with.
+#[derive(Debug)]
+struct Bytes {
+    /// Id of each byte's character in the byte-level alphabet.
+    ids: Vec<u32>,
+    /// Ranks of pairs of them.
+    ranks: Vec<[u32; 256]>,
 }
 
 /// What the model's own description says, checked.
@@ -63,6 +72,19 @@ impl Description {
     }
 }
 
+impl Bytes {
+    fn new(ids: Vec<u32>, merges: &Merges) -> Self {
+        let ranks = |&left: &u32| std::array::from_fn(|right| merges.rank(left, ids[right]));
+        Self { ranks: ids.iter().map(ranks).collect(), ids }
+    }
+
+    fn spell(&self, piece: &[u8], work: &mut Workspace) {
+        work.symbols.extend(piece.iter().map(|&byte| self.ids[usize::from(byte)]));
+        work.ranks.clear();
+        work.ranks.extend(piece.windows(2).map(|two| self.ranks[usize::from(two[0])][usize::from(two[1])]));
+    }
+}
+
 impl Bpe {
     /// Takes the model over; `None` if it is not understood.
     pub fn new(model: &Library, byte_level: bool) -> Option<Self> {
@@ -79,12 +101,14 @@ impl Bpe {
         let fallback: Option<Vec<Option<u32>>> = model.byte_fallback.then(|| (0..256).map(byte).collect());
         let odd: HashSet<u32> = fallback.iter().flatten().flatten().copied().chain(unknown).collect();
         let names: HashMap<u32, &String> = vocabulary.iter().map(|(token, &id)| (id, token)).collect();
+        let table = Merges::new(&merges)?;
+        let bytes = bytes.filter(|_| byte_level).map(|ids| Bytes::new(ids, &table));
         let mut this = Self {
             odd_parts: merges.iter().any(|(left, right, _)| odd.contains(left) || odd.contains(right)),
             results: merges.iter().filter_map(|(_, _, id)| names.get(id).map(|&name| name.clone())).collect(),
-            merges: Merges::new(merges),
+            merges: table,
             byte_level,
-            bytes: bytes.filter(|_| byte_level).and_then(|ids| <Box<[u32; 256]>>::try_from(ids).ok()),
+            bytes,
             characters: vocabulary.iter().filter_map(|(token, &id)| Some((single(token)?, id))).collect(),
             fallback,
             unknown,
@@ -118,7 +142,11 @@ impl Bpe {
         }
         work.symbols.clear();
         match &self.bytes {
-            Some(ids) => work.symbols.extend(piece.iter().map(|&byte| ids[usize::from(byte)])),
+            Some(bytes) => {
+                bytes.spell(piece, work);
+                self.merges.apply_ranked(work);
+                return work.symbols.iter().copied().for_each(token);
+            }
             None if self.byte_level => self.spell(piece.iter().map(|&byte| BYTE_ALPHABET[usize::from(byte)]), work),
             None => self.spell(String::from_utf8_lossy(piece).chars(), work),
         }

@@ -16,18 +16,22 @@ const NONE: u32 = u32::MAX;
 const SHORT: usize = 48;
 
 /// A slot that is free.
-const FREE: u32 = u32::MAX;
+const FREE: u64 = u64::MAX;
+/// Bits of the filter for each pair.
+const BITS_A_PAIR: usize = 8;
 
 /// Which pairs of ids merge, in which order, and into what.
 ///
-/// A slot of the hash table is a rank, and above it as many bits of the pair's hash as have room: nearly all pairs that
-/// do not merge are told by one look into a small table.
+/// A slot of the hash table holds both ids and the rank, so that one look tells all. Most pairs that do not merge are
+/// told before, by a filter that stays in the cache.
 #[derive(Debug)]
 pub struct Merges {
-    slots: Vec<u32>,
+    filter: Vec<u64>,
+    slots: Vec<u64>,
+    id_bits: u32,
     rank_bits: u32,
-    /// Left, right, merged, by rank.
-    by_rank: Vec<(u32, u32, u32)>,
+    /// What a merge gives, by rank.
+    results: Vec<u32>,
 }
 
 /// Room for the work on one word, kept from word to word.
@@ -35,98 +39,116 @@ pub struct Merges {
 pub struct Workspace {
     /// Ids of the word before and after merging.
     pub symbols: Vec<u32>,
-    pairs: Vec<(u32, u32)>,
+    /// Ranks of neighbours among them.
+    pub ranks: Vec<u32>,
     links: Vec<(u32, u32)>,
     heap: BinaryHeap<Reverse<u64>>,
 }
 
 impl Merges {
-    /// The table of `(left, right, merged)`, in the order of their ranks.
-    pub fn new(merges: Vec<(u32, u32, u32)>) -> Self {
-        let slots = vec![FREE; (merges.len() * 2).next_power_of_two().max(2)];
-        let rank_bits = u32::BITS - u32::try_from(merges.len()).map_or(0, u32::leading_zeros);
-        let mut table = Self { slots, rank_bits, by_rank: merges };
-        for rank in 0..table.by_rank.len() {
-            let (left, right, _) = table.by_rank[rank];
-            // Of two merges of one pair the later counts.
-            let (index, tag) = table.find(left, right);
-            #[allow(clippy::cast_possible_truncation)] // an id is a u32, and there are no more ranks than ids
-            let rank = rank as u32;
-            table.slots[index] = tag | rank;
+    /// The table of `(left, right, merged)`, in the order of their ranks; `None` if ids and ranks have too many bits.
+    pub fn new(merges: &[(u32, u32, u32)]) -> Option<Self> {
+        let bits = |largest: u32| u32::BITS - largest.leading_zeros();
+        let id_bits = bits(merges.iter().map(|&(left, right, _)| left.max(right)).max().unwrap_or(0));
+        let rank_bits = bits(u32::try_from(merges.len()).ok()?);
+        if 2 * id_bits + rank_bits >= u64::BITS {
+            return None;
         }
-        table
+        let slots = vec![FREE; (merges.len() * 3 / 2).next_power_of_two().max(2)];
+        let filter = vec![0; (merges.len() * BITS_A_PAIR / 64).next_power_of_two().max(2)];
+        let results = merges.iter().map(|&(_, _, result)| result).collect();
+        let mut table = Self { filter, slots, id_bits, rank_bits, results };
+        for (rank, &(left, right, _)) in (0u64..).zip(merges) {
+            let (index, pair) = table.find(left, right);
+            // Of two merges of one pair the later counts.
+            table.slots[index] = pair << rank_bits | rank;
+            let (word, bit) = table.filtered(table.hash(left, right));
+            table.filter[word] |= bit;
+        }
+        Some(table)
+    }
+
+    #[inline]
+    fn hash(&self, left: u32, right: u32) -> u64 {
+        (u64::from(left) << self.id_bits | u64::from(right)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    /// Word and bit of the filter.
+    #[inline]
+    fn filtered(&self, hash: u64) -> (usize, u64) {
+        (home(hash, self.filter.len()), 1 << (hash >> 24 & 63))
     }
 
     /// Slot of a pair, or the free one where it would lie, and what is above the rank there.
     #[inline]
-    fn find(&self, left: u32, right: u32) -> (usize, u32) {
-        let hash = ((u64::from(left) << 32) | u64::from(right)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        #[allow(clippy::cast_possible_truncation)] // a hash may lose bits
-        let (mut index, tag) = (home(hash, self.slots.len()), (hash >> 8) as u32);
-        let tag = tag << self.rank_bits;
-        loop {
-            let slot = self.slots[index];
-            if slot == FREE {
-                return (index, tag);
-            }
-            if slot ^ tag < 1 << self.rank_bits {
-                let (its_left, its_right, _) = self.by_rank[(slot ^ tag) as usize];
-                if (its_left, its_right) == (left, right) {
-                    return (index, tag);
-                }
-            }
+    fn find(&self, left: u32, right: u32) -> (usize, u64) {
+        let pair = u64::from(left) << self.id_bits | u64::from(right);
+        let mut index = home(self.hash(left, right), self.slots.len());
+        while self.slots[index] != FREE && self.slots[index] >> self.rank_bits != pair {
             index = (index + 1) & (self.slots.len() - 1);
         }
+        (index, pair)
     }
 
-    /// Rank and result of a pair; `NONE` if it does not merge.
+    /// Rank of a pair; `NONE` if it does not merge.
     #[inline]
-    fn get(&self, left: u32, right: u32) -> (u32, u32) {
-        let (index, tag) = self.find(left, right);
+    pub fn rank(&self, left: u32, right: u32) -> u32 {
+        let (word, bit) = self.filtered(self.hash(left, right));
+        if self.filter[word] & bit == 0 || (left | right) >> self.id_bits != 0 {
+            return NONE;
+        }
+        let (index, pair) = self.find(left, right);
         match self.slots[index] {
-            FREE => (NONE, NONE),
-            slot => (slot ^ tag, self.by_rank[(slot ^ tag) as usize].2),
+            FREE => NONE,
+            #[allow(clippy::cast_possible_truncation)] // a rank
+            slot => (slot ^ pair << self.rank_bits) as u32,
         }
     }
 
     /// Merges `work.symbols` until nothing merges any more.
     pub fn apply(&self, work: &mut Workspace) {
+        let Workspace { symbols, ranks, .. } = work;
+        ranks.clear();
+        ranks.extend(symbols.windows(2).map(|two| self.rank(two[0], two[1])));
+        self.apply_ranked(work);
+    }
+
+    /// The same where `work.ranks` has been filled.
+    pub fn apply_ranked(&self, work: &mut Workspace) {
         if work.symbols.len() <= SHORT { self.apply_short(work) } else { self.apply_long(work) }
     }
 
     fn apply_short(&self, work: &mut Workspace) {
-        let Workspace { symbols, pairs, .. } = work;
-        pairs.clear();
-        pairs.extend(symbols.windows(2).map(|two| self.get(two[0], two[1])));
-        while let Some((at, &(rank, merged))) = pairs.iter().enumerate().min_by_key(|(_, (rank, _))| *rank) {
+        let Workspace { symbols, ranks, .. } = work;
+        while let Some((at, &rank)) = ranks.iter().enumerate().min_by_key(|(_, rank)| **rank) {
             if rank == NONE {
                 break;
             }
+            let merged = self.results[rank as usize];
             symbols[at] = merged;
             symbols.remove(at + 1);
-            pairs.remove(at);
+            ranks.remove(at);
             if let Some(&next) = symbols.get(at + 1) {
-                pairs[at] = self.get(merged, next);
+                ranks[at] = self.rank(merged, next);
             }
             if at > 0 {
-                pairs[at - 1] = self.get(symbols[at - 1], merged);
+                ranks[at - 1] = self.rank(symbols[at - 1], merged);
             }
         }
     }
 
     /// The same with a heap of (rank, position) and links between the symbols that are left.
     fn apply_long(&self, work: &mut Workspace) {
-        let Workspace { symbols, links, heap, .. } = work;
+        let Workspace { symbols, ranks, links, heap } = work;
         let length = u32::try_from(symbols.len()).unwrap_or(NONE);
         links.clear();
         links.extend((0..length).map(|at| (at.wrapping_sub(1), if at + 1 < length { at + 1 } else { NONE })));
-        let enter = |at: u32, symbols: &[u32], next: u32| {
-            let (rank, _) = self.get(symbols[at as usize], symbols[next as usize]);
-            (rank != NONE).then_some(Reverse((u64::from(rank) << 32) | u64::from(at)))
-        };
+        let entry = |rank: u32, at: u32| (rank != NONE).then_some(Reverse((u64::from(rank) << 32) | u64::from(at)));
+        let enter =
+            |at: u32, symbols: &[u32], next: u32| entry(self.rank(symbols[at as usize], symbols[next as usize]), at);
         let mut entries = std::mem::take(heap).into_vec();
         entries.clear();
-        entries.extend((1..length).filter_map(|next| enter(next - 1, symbols, next)));
+        entries.extend((0..).zip(&*ranks).filter_map(|(at, &rank)| entry(rank, at)));
         *heap = BinaryHeap::from(entries);
         while let Some(Reverse(entry)) = heap.pop() {
             #[allow(clippy::cast_possible_truncation)] // the two halves
@@ -135,11 +157,10 @@ impl Merges {
             if symbols[at as usize] == NONE || next == NONE {
                 continue;
             }
-            let (rank, merged) = self.get(symbols[at as usize], symbols[next as usize]);
-            if rank != wanted {
+            if self.rank(symbols[at as usize], symbols[next as usize]) != wanted {
                 continue;
             }
-            symbols[at as usize] = merged;
+            symbols[at as usize] = self.results[wanted as usize];
             symbols[next as usize] = NONE;
             let after = links[next as usize].1;
             links[at as usize].1 = after;
@@ -161,6 +182,7 @@ impl Workspace {
     fn shrink(&mut self) {
         const KEPT: usize = 1 << 14;
         if self.links.capacity() > KEPT {
+            self.ranks = Vec::new();
             self.links = Vec::new();
             self.heap = BinaryHeap::new();
         }
