@@ -143,11 +143,13 @@ fn are_equal(one: &Scanner, other: &Scanner) -> bool {
 /// The splits that are safe for all of the tokenizers; `None` if theirs are not known.
 fn splits(engines: &[Arc<Engine>]) -> Option<SafeSplits> {
     let mut tokens = Vec::new();
+    let mut absent = Vec::new();
     let mut marked = false;
     for native in engines.iter().filter_map(|engine| native(engine)) {
         let (Some(_), Model::Bpe(model)) = (&native.splits, &native.pieces.model) else { return None };
         tokens.extend(model.results()?);
+        absent.extend(model.absent());
         marked |= matches!(native.scanner, Scanner::Metaspace(_));
     }
-    Some(SafeSplits::new(&tokens, marked))
+    Some(SafeSplits::new(&tokens, &absent, marked))
 }

@@ -79,10 +79,14 @@ proptest! {
         kind in proptest::sample::select(vec![Kind::Bytes, Kind::Marked]),
         picks in proptest::collection::vec((0usize..60, 0usize..60), 0..40),
         ignore_merges in any::<bool>(),
+        (lost, unknown) in (0u32..8, proptest::option::of(Just("<unk>"))),
         rows in proptest::collection::vec(random::row(), 8),
     ) {
-        let json = random::tokenizer(kind, &picks, ignore_merges, NO_GAPS);
+        let gaps = if let Kind::Bytes = kind { Gaps { unknown, bytes: 256 - lost } } else { NO_GAPS };
+        let json = random::tokenizer(kind, &picks, ignore_merges, gaps);
         let native = engine(&json, Path::Native, true);
+        let split = native.path_reason().contains("split where no merge");
+        prop_assert_eq!(split, gaps.unknown.is_none() || gaps.bytes == 256, "{}", native.path_reason());
         prop_assert_eq!(counted(&native, &rows, 1 << 16), expected(&native, &rows));
     }
 

@@ -35,12 +35,14 @@ pub struct Native {
 
 impl Native {
     fn new(name: &'static str, added: AddedTokens, scanner: Scanner, pieces: PieceTokenizer) -> Self {
-        let merged = match &pieces.model {
-            Model::Bpe(model) if model.is_plain() => model.results(),
+        let marked = matches!(scanner, Scanner::Metaspace(_));
+        let splits = match &pieces.model {
+            Model::Bpe(model) if model.is_plain() => {
+                model.results().map(|of| SafeSplits::new(&of, &model.absent(), marked))
+            }
             _ => None,
         };
-        let marked = matches!(scanner, Scanner::Metaspace(_));
-        Self { name, added, scanner, pieces, splits: merged.map(|tokens| SafeSplits::new(&tokens, marked)) }
+        Self { name, added, scanner, pieces, splits }
     }
 
     /// How pieces are split and tokenised, in words.

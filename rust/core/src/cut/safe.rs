@@ -10,8 +10,12 @@
 //! leftmost) depends on the symbols of that side alone; merges of the other side come in between without touching them.
 //! By induction each side goes through the states it goes through on its own.
 //!
-//! What begins as symbols of its own is checked when the tokenizer is loaded: a byte-level vocabulary with all bytes, or
-//! byte fallback with all bytes and no merge of such a byte or of the unknown token (so nothing is ever fused).
+//! What begins as symbols of its own is checked when the tokenizer is loaded: a byte-level vocabulary, or byte fallback
+//! with all bytes, and no merge of such a byte or of the unknown token (so nothing is ever fused).
+//! **Absent bytes.** Where the vocabulary lacks a byte and there is no unknown token, the byte leaves no symbol, and its
+//! neighbours stand side by side. No piece is split beside a character that holds such a byte. Everywhere else both
+//! sides of a border are whole, and symbols across it would be neighbours of the last byte before it and the first
+//! after it; the proof holds.
 //! **Whole words** (`ignore_merges`): a look-up of the whole piece counts only where merging gives something else; a
 //! piece that is such an entry is not split, and neither is one of whose parts is (a part must not be looked up).
 
@@ -34,20 +38,23 @@ pub struct SafeSplits {
     touching: Box<[[u64; 4]; 256]>,
     /// A bit, by its hash, for each pair of sides that merged tokens hold; one that shares it is left whole as well.
     joined: Box<[u64]>,
+    /// Whether a byte leaves no symbol; `None` if all do.
+    absent: Option<Box<[bool; 256]>>,
     /// Lengths of two sides that occur in `joined`, in bytes: bit `4 * (left - 1) + right - 1`.
     lengths: u16,
 }
 
 impl SafeSplits {
-    /// Reads the splits off the strings of all merged tokens.
+    /// Reads the splits off the strings of all merged tokens; `absent` are the bytes that leave no symbol.
     ///
     /// With `marked`, a space in a piece stands for the tokens' `▁`.
-    pub fn new(tokens: &[Vec<u8>], marked: bool) -> Self {
+    pub fn new(tokens: &[Vec<u8>], absent: &[u8], marked: bool) -> Self {
         let pairs: HashSet<(u32, u32)> = tokens.iter().flat_map(|token| borders(token, marked)).collect();
         let bits = (pairs.len() * BITS_A_PAIR).next_power_of_two().clamp(128, MOST_BITS);
         let joined = vec![0; bits / 64].into();
-        let mut this = Self { touching: Box::new([[0; 4]; 256]), joined, lengths: 0 };
+        let mut this = Self { touching: Box::new([[0; 4]; 256]), joined, absent: None, lengths: 0 };
         pairs.into_iter().for_each(|(left, right)| this.join(left, right));
+        absent.iter().for_each(|&byte| this.leave_whole(byte));
         this
     }
 
@@ -57,6 +64,13 @@ impl SafeSplits {
         self.lengths |= 1 << (4 * (length(left) - 1) + length(right) - 1);
         let (word, bit) = self.place(left, right);
         self.joined[word] |= bit;
+    }
+
+    /// No piece is split beside a character with this byte.
+    fn leave_whole(&mut self, byte: u8) {
+        self.absent.get_or_insert_with(|| Box::new([false; 256]))[usize::from(byte)] = true;
+        self.touching[usize::from(byte)] = [u64::MAX; 4];
+        self.touching.iter_mut().for_each(|after| after[usize::from(byte / 64)] |= 1 << (byte % 64));
     }
 
     fn place(&self, left: u32, right: u32) -> (usize, u64) {
@@ -85,6 +99,9 @@ impl SafeSplits {
             return false;
         }
         if before + after == 2 || self.holds(left, right) {
+            return true;
+        }
+        if self.absent.as_ref().is_some_and(|absent| holds_any(absent, left) || holds_any(absent, right)) {
             return true;
         }
         // Tokens may hold a character in part.
@@ -143,6 +160,11 @@ fn borders(token: &[u8], marked: bool) -> Vec<(u32, u32)> {
 /// Up to four bytes as one number, the first lowest; only NUL, which is a character of its own, holds a 0.
 fn packed(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |packed, &byte| (packed << 8) | u32::from(byte))
+}
+
+/// Whether such a number holds one of these bytes.
+fn holds_any(bytes: &[bool; 256], packed: u32) -> bool {
+    packed.to_le_bytes()[..length(packed) as usize].iter().any(|&byte| bytes[usize::from(byte)])
 }
 
 /// How many bytes are in such a number.

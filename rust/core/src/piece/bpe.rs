@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokenizers::models::bpe::BPE as Library;
 
 use super::BYTE_ALPHABET;
-use super::merges::{Merges, Workspace};
+use super::merges::{Merges, NONE, Workspace};
 
 /// Ids by piece.
 type Whole = HashMap<Vec<u8>, u32, foldhash::fast::FixedState>;
@@ -16,8 +16,6 @@ type Whole = HashMap<Vec<u8>, u32, foldhash::fast::FixedState>;
 pub struct Bpe {
     merges: Merges,
     /// Pieces are bytes, to be spelled in the byte-level alphabet.
-    byte_level: bool,
-    /// What bytes are to the model, if all are entries of the byte-level alphabet.
     bytes: Option<Bytes>,
     /// Entries of one character.
     characters: HashMap<char, u32, foldhash::fast::FixedState>,
@@ -36,7 +34,7 @@ pub struct Bpe {
 /// Bytes as symbols that a word begins with.
 #[derive(Debug)]
 struct Bytes {
-    /// Id of each byte's character in the byte-level alphabet.
+    /// Id of each byte's character in the byte-level alphabet; [`NONE`] if that is no entry.
     ids: Vec<u32>,
     /// Ranks of pairs of them.
     ranks: Vec<[u32; 256]>,
@@ -57,8 +55,8 @@ impl Description {
         }
         let vocabulary = model.get_vocab();
         let ids: HashSet<u32> = vocabulary.values().copied().collect();
-        // Two entries of one id, an empty entry, or the mark for "none": the proof in `merges` needs each to be absent.
-        if ids.len() != vocabulary.len() || vocabulary.contains_key("") || ids.contains(&u32::MAX) {
+        // Two entries of one id, or the mark for "none": the proof in `merges` needs each to be absent.
+        if ids.len() != vocabulary.len() || ids.contains(&NONE) {
             return None;
         }
         let described = serde_json::to_value(model).ok()?;
@@ -68,20 +66,33 @@ impl Description {
             Some((id(&merge[0])?, id(&merge[1])?, *vocabulary.get(&merged)?))
         };
         let merges = described["merges"].as_array()?.iter().map(merge).collect::<Option<Vec<_>>>()?;
+        // So does an empty entry; one that takes no part in a merge is never met.
+        let empty = vocabulary.get("");
+        if empty.is_some_and(|id| merges.iter().any(|(left, right, _)| left == id || right == id)) {
+            return None;
+        }
         Some(Self { vocabulary, merges })
     }
 }
 
 impl Bytes {
-    fn new(ids: Vec<u32>, merges: &Merges) -> Self {
+    fn new(ids: &[u32], merges: &Merges) -> Self {
         let ranks = |&left: &u32| std::array::from_fn(|right| merges.rank(left, ids[right]));
-        Self { ranks: ids.iter().map(ranks).collect(), ids }
+        Self { ids: ids.to_vec(), ranks: ids.iter().map(ranks).collect() }
     }
 
-    fn spell(&self, piece: &[u8], work: &mut Workspace) {
+    /// Fills in the symbols of a piece and their ranks; false if one of its bytes is no entry.
+    fn spell(&self, piece: &[u8], work: &mut Workspace) -> bool {
         work.symbols.extend(piece.iter().map(|&byte| self.ids[usize::from(byte)]));
         work.ranks.clear();
         work.ranks.extend(piece.windows(2).map(|two| self.ranks[usize::from(two[0])][usize::from(two[1])]));
+        !work.symbols.contains(&NONE)
+    }
+
+    /// Those that are no entries, of the bytes that UTF-8 uses.
+    fn absent(&self) -> impl Iterator<Item = u8> {
+        let used = (0..=0xBF).chain(0xC2..=0xF4);
+        used.filter(|&byte| self.ids[usize::from(byte)] == NONE)
     }
 }
 
@@ -91,24 +102,23 @@ impl Bpe {
         let Description { vocabulary, merges } = Description::new(model)?;
         let unknown = match &model.unk_token {
             None => None,
+            Some(token) if token.is_empty() => return None,
             Some(token) => Some(*vocabulary.get(token)?), // the crate fails on the first unknown character
         };
         let mut buffer = [0; 4];
         let mut id = |character: char| vocabulary.get(character.encode_utf8(&mut buffer) as &str).copied();
-        let bytes: Option<Vec<u32>> = BYTE_ALPHABET.iter().map(|&character| id(character)).collect();
+        let bytes = byte_level.then(|| BYTE_ALPHABET.map(|character| id(character).unwrap_or(NONE)));
         let single = |token: &str| token.chars().next().filter(|c| c.len_utf8() == token.len());
         let byte = |byte: u32| vocabulary.get(&format!("<{byte:#04X}>")).copied();
         let fallback: Option<Vec<Option<u32>>> = model.byte_fallback.then(|| (0..256).map(byte).collect());
         let odd: HashSet<u32> = fallback.iter().flatten().flatten().copied().chain(unknown).collect();
         let names: HashMap<u32, &String> = vocabulary.iter().map(|(token, &id)| (id, token)).collect();
         let table = Merges::new(&merges)?;
-        let bytes = bytes.filter(|_| byte_level).map(|ids| Bytes::new(ids, &table));
         let mut this = Self {
             odd_parts: merges.iter().any(|(left, right, _)| odd.contains(left) || odd.contains(right)),
             results: merges.iter().filter_map(|(_, _, id)| names.get(id).map(|&name| name.clone())).collect(),
+            bytes: bytes.map(|ids| Bytes::new(&ids, &table)),
             merges: table,
-            byte_level,
-            bytes,
             characters: vocabulary.iter().filter_map(|(token, &id)| Some((single(token)?, id))).collect(),
             fallback,
             unknown,
@@ -130,7 +140,7 @@ impl Bpe {
             ids == [id]
         };
         let pieces = vocabulary.iter().filter_map(|(token, &id)| Some((self.piece(token)?, id)));
-        pieces.filter(|(piece, id)| !reached(piece, *id)).collect()
+        pieces.filter(|(piece, id)| !piece.is_empty() && !reached(piece, *id)).collect()
     }
 
     /// Calls `token` with each id of a piece: bytes of a byte-level model, or the text that the model sees.
@@ -142,12 +152,14 @@ impl Bpe {
         }
         work.symbols.clear();
         match &self.bytes {
-            Some(bytes) => {
-                bytes.spell(piece, work);
+            Some(bytes) if bytes.spell(piece, work) => {
                 self.merges.apply_ranked(work);
                 return work.symbols.iter().copied().for_each(token);
             }
-            None if self.byte_level => self.spell(piece.iter().map(|&byte| BYTE_ALPHABET[usize::from(byte)]), work),
+            Some(_) => {
+                work.symbols.clear();
+                self.spell(piece.iter().map(|&byte| BYTE_ALPHABET[usize::from(byte)]), work);
+            }
             None => self.spell(String::from_utf8_lossy(piece).chars(), work),
         }
         self.merges.apply(work);
@@ -187,9 +199,16 @@ impl Bpe {
         })
     }
 
-    /// Whether equal characters always begin as the same symbols, which no merge but that of characters touches.
+    /// Whether equal characters always begin as the same symbols, which no merge but that of characters touches; but for
+    /// those that hold one of the bytes that [`Bpe::absent`] gives.
     pub fn is_plain(&self) -> bool {
-        !self.odd_parts && (self.bytes.is_some() || self.falls_back_wholly())
+        let spelled = |bytes: &Bytes| self.unknown.is_none() || bytes.absent().next().is_none();
+        !self.odd_parts && self.bytes.as_ref().map_or_else(|| self.falls_back_wholly(), spelled)
+    }
+
+    /// Bytes that leave no symbol.
+    pub fn absent(&self) -> Vec<u8> {
+        self.bytes.iter().flat_map(Bytes::absent).collect()
     }
 
     /// Whether every character without an entry becomes the tokens of its bytes.
@@ -204,7 +223,7 @@ impl Bpe {
 
     /// The piece that spells an entry; `None` if no piece does.
     fn piece(&self, token: &str) -> Option<Vec<u8>> {
-        if self.byte_level { token.chars().map(byte_of).collect() } else { Some(token.to_owned().into_bytes()) }
+        if self.bytes.is_some() { token.chars().map(byte_of).collect() } else { Some(token.to_owned().into_bytes()) }
     }
 
     /// Whether a piece is an entry that only the whole-word look-up finds.

@@ -11,7 +11,7 @@ use std::collections::BinaryHeap;
 use crate::count::home;
 
 /// No token, no merge.
-const NONE: u32 = u32::MAX;
+pub const NONE: u32 = u32::MAX;
 /// Words up to this many symbols are searched from end to end for each merge; longer ones use a heap.
 const SHORT: usize = 48;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::random::{self, Gaps, Kind, NO_GAPS};
+use super::random::{self, Gaps, Kind};
 use super::{FRAGMENTS, PIPELINES};
 
 /// Models that have a native path.
@@ -51,7 +51,9 @@ pub fn tokenizer(family: Family, random: &mut Random, charsmap: Option<&Value>) 
     let (names, model): (&[&str], Option<Value>) = match family {
         Family::Bytes => {
             let ignore = random.below(3) == 0;
-            let model = model_of(&random::tokenizer(Kind::Bytes, &picks(random), ignore, NO_GAPS));
+            let unknown = random.pick(&[None, None, Some("<unk>")]);
+            let gaps = Gaps { unknown, bytes: random.pick(&[256, 256, 255, 253, 249]) };
+            let model = model_of(&random::tokenizer(Kind::Bytes, &picks(random), ignore, gaps));
             // Else the pipelines' own vocabulary, whose merges reach across the borders of every expression.
             (BYTE_LEVEL, (random.below(3) > 0).then_some(model))
         }

@@ -12,17 +12,20 @@ pub enum Kind {
     Marked,
 }
 
-/// What becomes of characters without an entry in a vocabulary of characters.
+/// What becomes of characters without an entry in a vocabulary.
 #[derive(Debug, Clone, Copy)]
 pub struct Gaps {
     /// The unknown token.
     pub unknown: Option<&'static str>,
-    /// So many of the 256 tokens of bytes are there.
+    /// So many of the 256 tokens of bytes are there; in a vocabulary of bytes those of [`LOST`] are missed first.
     pub bytes: u32,
 }
 
 /// Every character becomes its own token or those of its bytes.
 pub const NO_GAPS: Gaps = Gaps { unknown: None, bytes: 256 };
+
+/// Bytes at the beginning, in the middle and at the end of characters.
+const LOST: &[u8] = &[0xB8, b'x', 0xE5, 0xAD, 0xD0, b'a', 0xA9];
 
 fn byte_alphabet() -> Vec<String> {
     let printable = |b: u32| matches!(b, 0x21..=0x7E | 0xA1..=0xAC | 0xAE..=0xFF);
@@ -54,6 +57,15 @@ pub fn tokenizer(kind: Kind, picks: &[(usize, usize)], ignore_merges: bool, gaps
         }
     };
     let mut parts = seeds(kind, &tokens);
+    if let Kind::Bytes = kind {
+        let alphabet = tokens.clone();
+        let lost: Vec<&String> =
+            LOST.iter().take(256 - gaps.bytes as usize).map(|&byte| &alphabet[usize::from(byte)]).collect();
+        parts.retain(|part| !lost.contains(&part));
+        // An entry that no merge gives, as Whisper has one.
+        tokens.retain(|token| !lost.contains(&token));
+        tokens.extend(gaps.unknown.map(String::from).into_iter().chain((gaps.bytes < 256).then(String::new)));
+    }
     let mut merges: Vec<[String; 2]> = Vec::new();
     for &(left, right) in picks {
         let pair = [parts[left % parts.len()].clone(), parts[right % parts.len()].clone()];
