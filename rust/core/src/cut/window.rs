@@ -185,6 +185,53 @@ pub fn cut(
     }
 }
 
+/// Sixteen bytes at a time: comparisons give bytes of ones where they hold.
+#[cfg(target_arch = "x86_64")]
+pub mod sse2 {
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+        _mm_sub_epi8,
+    };
+
+    /// The bytes as a vector.
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    pub fn load(bytes: &[u8; 16]) -> __m128i {
+        let value = u128::from_le_bytes(*bytes).cast_signed();
+        #[allow(clippy::cast_possible_truncation)] // the two halves
+        _mm_set_epi64x((value >> 64) as i64, value as i64)
+    }
+
+    /// The highest bit of each byte.
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    pub fn bits(of: __m128i) -> u64 {
+        u64::from(_mm_movemask_epi8(of).cast_unsigned())
+    }
+
+    /// Bytes that are this one.
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    pub fn is(bytes: __m128i, byte: u8) -> __m128i {
+        _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()))
+    }
+
+    /// Bytes among `count` that begin with `first`.
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    pub fn among(bytes: __m128i, first: u8, count: u8) -> __m128i {
+        let above = _mm_sub_epi8(bytes, _mm_set1_epi8(first.cast_signed()));
+        _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((count - 1).cast_signed())), above)
+    }
+
+    /// ASCII letters.
+    #[target_feature(enable = "sse2")]
+    #[inline]
+    pub fn letters(bytes: __m128i) -> __m128i {
+        among(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), b'a', 26)
+    }
+}
+
 /// Classes of ASCII bytes; of the others only that they are there.
 #[cfg(target_arch = "x86_64")]
 #[inline]
@@ -200,23 +247,13 @@ fn ascii(block: &[u8; WINDOW]) -> Window {
 #[target_feature(enable = "sse2")]
 #[inline]
 fn ascii_sse2(block: &[u8; WINDOW]) -> Window {
-    use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
-        _mm_sub_epi8,
-    };
-    let bits = |of: __m128i| u64::from(_mm_movemask_epi8(of).cast_unsigned());
-    let is = |bytes: __m128i, byte: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()));
-    let among = |bytes: __m128i, first: u8, count: u8| {
-        let above = _mm_sub_epi8(bytes, _mm_set1_epi8(first.cast_signed()));
-        _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((count - 1).cast_signed())), above)
-    };
+    use sse2::{among, bits, is, letters, load};
+    use std::arch::x86_64::_mm_or_si128;
     let mut window = Window::default();
     for (index, sixteen) in block.as_chunks::<16>().0.iter().enumerate() {
-        let value = u128::from_le_bytes(*sixteen).cast_signed();
-        #[allow(clippy::cast_possible_truncation)] // the two halves
-        let bytes = _mm_set_epi64x((value >> 64) as i64, value as i64);
+        let bytes = load(sixteen);
         let shift = 16 * index;
-        let letters = bits(among(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), b'a', 26));
+        let letters = bits(letters(bytes));
         let numbers = bits(among(bytes, b'0', 10));
         let (blank, control) = (is(bytes, b' '), among(bytes, b'\t', 5));
         let spaces = bits(_mm_or_si128(blank, control));

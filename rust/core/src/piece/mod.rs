@@ -221,7 +221,7 @@ pub fn parts(splits: &PreTokenizedString) -> impl Iterator<Item = (&str, Option<
 
 /// How many cases the property tests of the models run: `PROPTEST_CASES`, or a number that a test run can afford.
 #[cfg(test)]
-fn cases(default: u32) -> proptest::prelude::ProptestConfig {
+pub fn cases(default: u32) -> proptest::prelude::ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     proptest::prelude::ProptestConfig { cases, ..Default::default() }
 }
