@@ -1,35 +1,116 @@
 //! BERT's normaliser and pre-tokeniser, one character at a time.
 //!
-//! Cleaning, spacing of ideographs and lowercasing work on single characters. So does NFD but for reordering combining
-//! marks that follow each other; where accents are stripped afterwards and every combining mark in sight is one of
-//! those stripped (`Mn`), the order of what vanishes does not matter. So a text is normalised to the characters' own
-//! results in a row, unless it holds a combining mark that stays: such texts are left to the crate.
+//! Cleaning, spacing of ideographs and lowercasing work on single characters. So does NFD but for the order of combining
+//! marks: it sorts each run of marks (characters of a combining class other than 0, after decomposition), by class,
+//! leaving equal ones as they were. Afterwards the marks of category `Mn` are stripped, whatever their order. A stable
+//! sort of a run gives those that stay in the order that a stable sort of them alone gives. So a text's normal form is
+//! what its characters become alone, one after the other, if in each run all marks that stay come from one character.
+//!
+//! That is so if between any two characters that hold such a mark stands one that ends the run: one that cleaning leaves
+//! and whose decomposition holds a character of class 0. Other texts are left to the crate. Where the normaliser does not
+//! strip accents it does not call for NFD either, and every text is what its characters become.
 
 use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::UnicodeNormalization;
 use unicode_normalization_alignments::char::canonical_combining_class;
 
-/// Whether a character holds a combining mark that is not stripped with the accents.
-pub fn depends(character: char) -> bool {
-    let stays = |(mark, _): (char, isize)| canonical_combining_class(mark) != 0 && !mark.is_mark_nonspacing();
-    character.to_string().chars().nfd().any(stays)
+use super::characters::{Alone, Becomes, Characters, DEPENDS};
+use crate::tokenizer::Loaded;
+use crate::unicode::decode;
+
+/// A trait: it ends a run of combining marks.
+const ENDS_RUN: u8 = 2;
+/// A trait: it becomes a text that holds the border of a word.
+const BREAKS: u8 = 4;
+
+/// What a character that becomes `text` holds: [`DEPENDS`] for a combining mark that is not stripped with the accents,
+/// [`ENDS_RUN`], [`BREAKS`].
+pub fn traits(character: char, text: &str) -> u8 {
+    let (mut depends, mut ends_run) = (false, false);
+    for (part, _) in character.to_string().chars().nfd() {
+        let class = canonical_combining_class(part);
+        depends |= class != 0 && !part.is_mark_nonspacing();
+        ends_run |= class == 0 && !text.is_empty();
+    }
+    let breaks = text.chars().any(|part| part.is_whitespace() || is_punctuation(part));
+    u8::from(depends) * DEPENDS + u8::from(ends_run) * ENDS_RUN + u8::from(breaks) * BREAKS
 }
 
-/// Calls `word` with each word and each punctuation mark of a normalised text.
-pub fn words<E>(text: &str, mut word: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
-    for part in text.split(char::is_whitespace) {
-        let mut start = 0;
-        for (at, mark) in part.char_indices().filter(|(_, c)| c.is_ascii_punctuation() || c.is_punctuation()) {
-            let end = at + mark.len_utf8();
-            if start < at {
-                word(&part[start..at])?;
+/// Punctuation, each of which is a word.
+fn is_punctuation(character: char) -> bool {
+    character.is_ascii_punctuation() || UnicodeCategories::is_punctuation(character)
+}
+
+/// The words of a normalised text, one after the other.
+#[derive(Debug, Default)]
+pub struct Words {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Words {
+    /// Takes in a piece; false if only the crate can tell.
+    pub fn split(&mut self, characters: &Characters, loaded: &Loaded, piece: &[u8]) -> bool {
+        self.text.clear();
+        self.ends.clear();
+        let (mut at, mut open) = (0, false);
+        while at < piece.len() {
+            let (code, length) = decode(piece, at);
+            at += length;
+            let Some(Alone { becomes, traits }) = characters.alone(loaded, code) else { return false };
+            if traits & DEPENDS != 0 {
+                if open {
+                    return false;
+                }
+                open = true;
+            } else if traits & ENDS_RUN != 0 {
+                open = false;
             }
-            word(&part[at..end])?;
-            start = end;
+            match becomes {
+                _ if traits & BREAKS == 0 => becomes.push_to(&mut self.text),
+                Becomes::One(character) => self.push(*character),
+                Becomes::Text(text) => text.chars().for_each(|character| self.push(character)),
+            }
         }
-        if start < part.len() {
-            word(&part[start..])?;
+        self.end_word();
+        true
+    }
+
+    /// Takes in the next character of the normalised text.
+    fn push(&mut self, character: char) {
+        if character.is_whitespace() {
+            return self.end_word();
+        }
+        let alone = is_punctuation(character);
+        if alone {
+            self.end_word();
+        }
+        self.text.push(character);
+        if alone {
+            self.end_word();
         }
     }
-    Ok(())
+
+    fn end_word(&mut self) {
+        if self.ends.last().copied().unwrap_or(0) < self.text.len() {
+            self.ends.push(self.text.len());
+        }
+    }
+
+    /// Calls `word` with each.
+    ///
+    /// # Errors
+    /// What `word` says.
+    pub fn each<E>(&self, mut word: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+        let mut start = 0;
+        for &end in &self.ends {
+            word(&self.text[start..end])?;
+            start = end;
+        }
+        Ok(())
+    }
 }
+
+#[cfg(test)]
+#[path = "bert_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! A normaliser one character at a time, above all for characters that do not depend on their neighbours.
 //!
-//! What each becomes is computed by the crate's normaliser, a block of characters at a time, when a block is first met.
+//! What each becomes is computed by the crate's normaliser when it is first met.
 
 use std::sync::OnceLock;
 
@@ -9,36 +9,58 @@ use crate::tokenizer::Loaded;
 
 const BLOCK: u32 = 256;
 
+/// A trait: its neighbours may change what a character becomes, or it theirs.
+pub const DEPENDS: u8 = 1;
+
 /// What a character becomes on its own.
 #[derive(Debug)]
-struct Alone {
-    text: Box<str>,
-    /// Its neighbours may change that, or it theirs.
-    depends: bool,
+pub struct Alone {
+    pub becomes: Becomes,
+    /// What its spelling says of it, as bits.
+    pub traits: u8,
 }
 
-/// By code point; `None` where the crate gives none.
-type Results = Vec<Option<Alone>>;
+/// Most become a single character.
+#[derive(Debug)]
+pub enum Becomes {
+    One(char),
+    Text(Box<str>),
+}
+
+impl Becomes {
+    /// Adds it to a text.
+    #[inline]
+    pub fn push_to(&self, out: &mut String) {
+        match self {
+            Self::One(character) => out.push(*character),
+            Self::Text(text) => out.push_str(text),
+        }
+    }
+}
+
+/// `None` where the crate gives none.
+type Result = OnceLock<Option<Alone>>;
 
 /// The normaliser of a tokenizer, one character at a time.
 #[derive(Debug)]
 pub struct Characters {
-    blocks: Vec<OnceLock<Results>>,
-    depends: fn(char) -> bool,
+    /// By code point.
+    blocks: Vec<OnceLock<Box<[Result]>>>,
+    traits: fn(char, &str) -> u8,
 }
 
 impl Characters {
-    /// Nothing is known yet; `depends` tells characters whose normal form depends on their neighbours or changes theirs.
-    pub fn new(depends: fn(char) -> bool) -> Self {
-        Self { blocks: (0..0x11_0000 / BLOCK).map(|_| OnceLock::new()).collect(), depends }
+    /// Nothing is known yet; `traits` says of a character and of what it becomes what the spelling must know.
+    pub fn new(traits: fn(char, &str) -> u8) -> Self {
+        Self { blocks: (0..0x11_0000 / BLOCK).map(|_| OnceLock::new()).collect(), traits }
     }
 
-    /// Writes a text's normal form to `out`; false if only the crate can tell.
+    /// Writes a text's normal form to `out`; false if a character depends on its neighbours or the crate gives nothing.
     pub fn normalize(&self, loaded: &Loaded, text: &str, out: &mut String) -> bool {
         out.clear();
         for character in text.chars() {
-            match self.alone(loaded, character) {
-                Some(Alone { text, depends: false }) => out.push_str(text),
+            match self.alone(loaded, character as u32) {
+                Some(Alone { becomes, traits }) if traits & DEPENDS == 0 => becomes.push_to(out),
                 _ => return false,
             }
         }
@@ -47,23 +69,27 @@ impl Characters {
 
     /// Adds to `out` what a character becomes without regard to its neighbours; false if the crate gives nothing.
     pub fn push_alone(&self, loaded: &Loaded, character: char, out: &mut String) -> bool {
-        let alone = self.alone(loaded, character);
-        alone.inspect(|alone| out.push_str(&alone.text)).is_some()
+        let alone = self.alone(loaded, character as u32);
+        alone.inspect(|alone| alone.becomes.push_to(out)).is_some()
     }
 
+    /// What the character of this code becomes without regard to its neighbours; `None` if the crate gives nothing.
     #[inline]
-    fn alone(&self, loaded: &Loaded, character: char) -> Option<&Alone> {
-        let code = character as u32;
-        let block = self.blocks[(code / BLOCK) as usize].get_or_init(|| self.results(loaded, code / BLOCK * BLOCK));
-        block[(code % BLOCK) as usize].as_ref()
+    pub fn alone(&self, loaded: &Loaded, code: u32) -> Option<&Alone> {
+        let block = self.blocks[(code / BLOCK) as usize].get_or_init(|| (0..BLOCK).map(|_| OnceLock::new()).collect());
+        block[(code % BLOCK) as usize].get_or_init(|| self.ask(loaded, code)).as_ref()
     }
 
-    fn results(&self, loaded: &Loaded, first: u32) -> Results {
-        let result = |code: u32| {
-            let character = char::from_u32(code)?;
-            let text = normalized(loaded, &character.to_string()).ok()?.into_boxed_str();
-            Some(Alone { text, depends: (self.depends)(character) })
+    #[cold]
+    fn ask(&self, loaded: &Loaded, code: u32) -> Option<Alone> {
+        let character = char::from_u32(code)?;
+        let text = normalized(loaded, &character.to_string()).ok()?;
+        let traits = (self.traits)(character, &text);
+        let mut characters = text.chars();
+        let becomes = match (characters.next(), characters.next()) {
+            (Some(one), None) => Becomes::One(one),
+            _ => Becomes::Text(text.into_boxed_str()),
         };
-        (first..first + BLOCK).map(result).collect()
+        Some(Alone { becomes, traits })
     }
 }

@@ -77,18 +77,19 @@ pub enum Spelling {
 pub struct Workspace {
     text: String,
     marked: String,
+    words: bert::Words,
     model: model::Workspace,
 }
 
 impl Spelling {
     /// BERT's.
     pub fn bert(lowercase: bool) -> Self {
-        Self::Bert { lowercase, characters: Characters::new(bert::depends) }
+        Self::Bert { lowercase, characters: Characters::new(bert::traits) }
     }
 
     /// T5's.
     pub fn words(ascii: bool) -> Self {
-        Self::Words { ascii, characters: Characters::new(words::depends) }
+        Self::Words { ascii, characters: Characters::new(words::traits) }
     }
 }
 
@@ -120,7 +121,7 @@ impl PieceTokenizer {
         space: &mut Workspace,
         mut token: impl FnMut(u32),
     ) -> Result<()> {
-        let Workspace { text: spelled, marked, model: room } = space;
+        let Workspace { text: spelled, marked, words, model: room } = space;
         let mut word = |word: &str| self.model.tokenize(loaded, word, room, &mut token);
         if matches!(self.spelling, Spelling::ByteLevel) {
             if let Model::Bpe(model) = &self.model {
@@ -130,6 +131,12 @@ impl PieceTokenizer {
             spelled.clear();
             spelled.extend(piece.iter().map(|&byte| BYTE_ALPHABET[usize::from(byte)]));
             return word(spelled);
+        }
+        if let Spelling::Bert { characters, .. } = &self.spelling
+            && !piece.iter().all(u8::is_ascii_alphanumeric)
+            && words.split(characters, loaded, piece)
+        {
+            return words.each(word);
         }
         let text = std::str::from_utf8(piece).map_err(|e| Error::Text { reason: e.to_string() })?;
         match &self.spelling {
@@ -149,12 +156,7 @@ impl PieceTokenizer {
                 spelled.make_ascii_lowercase();
                 word(spelled)
             }
-            Spelling::Bert { characters, .. } => {
-                if characters.normalize(loaded, text, spelled) {
-                    return bert::words(spelled, word);
-                }
-                pipeline(loaded, text, word)
-            }
+            Spelling::Bert { .. } => pipeline(loaded, text, word),
             Spelling::Words { ascii, characters } => {
                 if *ascii && text.bytes().all(|b| b.is_ascii_graphic()) {
                     spelled.clear();

@@ -10,7 +10,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::characters::Characters;
+use super::characters::{Characters, DEPENDS};
 use super::normalized;
 use crate::tokenizer::Loaded;
 
@@ -31,13 +31,14 @@ pub fn normalize(characters: &Characters, loaded: &Loaded, text: &str, out: &mut
     }
 }
 
-/// Whether a character may share a grapheme with a neighbour.
-pub fn depends(character: char) -> bool {
+/// [`DEPENDS`] for a character that may share a grapheme with a neighbour.
+pub fn traits(character: char, _: &str) -> u8 {
     let joins = |text: String| text.graphemes(true).count() != 2;
-    character == '\r'
+    let depends = character == '\r'
         || joins(format!("a{character}"))
         || joins(format!("{character}a"))
-        || joins(format!("{character}{character}"))
+        || joins(format!("{character}{character}"));
+    u8::from(depends) * DEPENDS
 }
 
 /// Calls `word` with each word of a normalised text, `▁` before it; false if a literal `▁` leaves it to the crate.
