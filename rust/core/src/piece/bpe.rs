@@ -55,7 +55,8 @@ impl Description {
         }
         let vocabulary = model.get_vocab();
         let ids: HashSet<u32> = vocabulary.values().copied().collect();
-        // Two entries of one id, or the mark for "none": the proof in `merges` needs each to be absent.
+        // Two entries of one id, or the mark for "none": the proof in `merges` needs each to be absent. An empty entry is
+        // never met: no character gives it, nor does a merge of what is not empty.
         if ids.len() != vocabulary.len() || ids.contains(&NONE) {
             return None;
         }
@@ -66,11 +67,6 @@ impl Description {
             Some((id(&merge[0])?, id(&merge[1])?, *vocabulary.get(&merged)?))
         };
         let merges = described["merges"].as_array()?.iter().map(merge).collect::<Option<Vec<_>>>()?;
-        // So does an empty entry; one that takes no part in a merge is never met.
-        let empty = vocabulary.get("");
-        if empty.is_some_and(|id| merges.iter().any(|(left, right, _)| left == id || right == id)) {
-            return None;
-        }
         Some(Self { vocabulary, merges })
     }
 }
