@@ -1,8 +1,8 @@
 //! Which tokenizers of a scan share the cutting and the table of pieces.
 //!
 //! **Who shares.** Tokenizers with native scanners of one kind and equal parameters that all have safe splits, or none:
-//! GPT-2, `RoBERTa` and Phi-2; GPT-NeoX and `SmolLM2`, whose vocabularies lack bytes; the cased and uncased BERTs. Their
-//! vocabularies, merges, added tokens and special tokens are their own.
+//! GPT-2, `RoBERTa`, Phi-2, Whisper, GPT-NeoX and `SmolLM2`; the cased and uncased BERTs. Their vocabularies, merges,
+//! added tokens and special tokens are their own.
 //!
 //! **What is shared.** A text goes through a shared table for just those of them to which it is *whole*: the search for
 //! added tokens finds nothing in it, the normaliser that comes before the cut leaves it as it is, and nothing in it asks
