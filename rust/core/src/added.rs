@@ -10,9 +10,11 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use tokenizers::AddedToken;
+use unicode_categories::UnicodeCategories;
+use unicode_normalization_alignments::UnicodeNormalization;
 
 use crate::tokenizer::Loaded;
-use crate::unicode::stable_under_nfc;
+use crate::unicode::{decode, stable_under_nfc};
 
 /// A part of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,12 +217,13 @@ impl AddedTokens {
         self.marks.iter().any(|mark| memchr::memchr_iter(mark[0], row).any(|at| self.mark_at(mark, &row[at..])))
     }
 
-    /// Whether cleaned text could spell `mark` from here; a character that cleaning may drop or change counts as yes.
+    /// Whether cleaned text could spell `mark` from here; what may vanish or become ASCII counts as yes.
     fn mark_at(&self, mark: &[u8], text: &[u8]) -> bool {
         for (index, &wanted) in mark.iter().enumerate() {
             let Some(&byte) = text.get(index) else { return false };
-            if !(byte.is_ascii_graphic() || byte == b' ') {
-                return true;
+            let printable = byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+            if !printable {
+                return char::from_u32(decode(text, index).0).is_none_or(may_spell);
             }
             let same = byte == wanted || (self.lowercase && byte.eq_ignore_ascii_case(&wanted));
             if !same {
@@ -229,6 +232,20 @@ impl AddedTokens {
         }
         true
     }
+}
+
+/// Whether BERT's normaliser may remove a character, or make something of it that holds ASCII, with or without accents;
+/// but for whitespace, which becomes a space, and no token that is looked for here holds one.
+///
+/// All others leave a character that is not ASCII where they stood. NFD may move it, if it is a combining mark, but not
+/// beyond the next character that is none, such as any of an added token; so no such token is spelled across it.
+fn may_spell(character: char) -> bool {
+    let removed = character == '\0' || character == '\u{fffd}' || character.is_other();
+    let text = character.to_string();
+    let decomposed = || text.chars().nfd().map(|(part, _)| part);
+    removed
+        || decomposed().all(UnicodeCategories::is_mark_nonspacing)
+        || decomposed().chain([character]).flat_map(char::to_lowercase).any(|part| part.is_ascii())
 }
 
 /// What the crate searches for: the content, or its normalised form.
@@ -250,7 +267,7 @@ fn pattern(loaded: &Loaded, token: &AddedToken) -> Result<String, String> {
 
 /// NFC as the crate computes it; borrowed where the text is in that form already.
 fn nfc(text: &str) -> Cow<'_, str> {
-    use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+    use unicode_normalization_alignments::{IsNormalized, is_nfc_quick};
     if only_stable(text.as_bytes()) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         return Cow::Borrowed(text);
     }
@@ -280,3 +297,7 @@ fn only_stable(bytes: &[u8]) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+#[path = "added_tests.rs"]
+mod tests;

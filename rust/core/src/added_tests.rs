@@ -1,0 +1,27 @@
+//! What may spell an added token after BERT's normaliser, against that normaliser.
+
+use super::may_spell;
+use crate::piece::normalized;
+use crate::tokenizer::Loaded;
+
+/// Every character that is told to spell nothing leaves something, and none of it ASCII.
+#[test]
+fn what_spells_nothing_leaves_no_ascii() {
+    for (lowercase, strip_accents) in [(true, true), (false, false), (true, false)] {
+        let json = serde_json::json!({
+            "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": false,
+                "strip_accents": strip_accents, "lowercase": lowercase},
+            "model": {"type": "WordPiece", "unk_token": "u", "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100, "vocab": {"u": 0}}});
+        let loaded = Loaded::new(json.to_string().as_bytes(), false).unwrap_or_else(|e| panic!("{e}"));
+        let beyond = ('\u{80}'..=char::MAX).filter(|&character| !may_spell(character));
+        for character in beyond.filter(|character| !character.is_whitespace()) {
+            let text = normalized(&loaded, &character.to_string()).unwrap_or_else(|e| panic!("{e}"));
+            assert!(!text.is_empty() && text.chars().all(|part| !part.is_ascii()), "{character:?}: {text:?}");
+        }
+    }
+    for character in "\u{200d}\u{301}\u{130}\u{212a}é\u{fffd}".chars() {
+        assert!(may_spell(character), "{character:?}");
+    }
+    assert!(!"中бनα“".chars().any(may_spell));
+}
