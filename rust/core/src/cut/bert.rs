@@ -3,7 +3,7 @@
 //! Every step of that normaliser works on single characters, except NFD, which may only reorder combining marks that
 //! follow each other. ASCII whitespace, ASCII punctuation and ideographs are no combining marks and are separators
 //! (or words of their own) afterwards too, so both sides of such a character are normalised and split independently.
-//! Everything else stays in the piece and is left to the crate.
+//! Everything else stays in the piece, which `piece::bert` takes apart.
 //!
 //! Sixty-four bytes are looked at together, as bits of words: from the bytes of pieces that are one character and of
 //! those between them follows where pieces begin and where they end. Pieces lie one after the other, so that the n-th

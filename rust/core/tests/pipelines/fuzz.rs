@@ -124,7 +124,7 @@ pub fn row(random: &mut Random) -> String {
             130..160 => row.push(' '),
             160..175 => row.push('▁'),
             175..255 => row.push_str(random.pick(FRAGMENTS)),
-            // Seldom: each new block of characters costs BERT's path a look at all of it.
+            // Seldom: most of these are unassigned.
             _ => row.extend(u32::try_from(random.below(0x11_0000)).ok().and_then(char::from_u32)),
         }
     }
