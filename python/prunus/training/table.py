@@ -205,7 +205,8 @@ def moved(grad: Any, places: Any, shape: tuple[int, ...]) -> Any:
     """
     indices = grad._indices().clone()
     indices[0] = places.to(indices.device)[indices[0]]
-    return torch.sparse_coo_tensor(indices, grad._values(), shape, check_invariants=False)  # or torch warns
+    with torch.sparse.check_sparse_tensor_invariants(enable=False):  # or torch warns
+        return torch.sparse_coo_tensor(indices, grad._values(), shape)
 
 
 def refuse_shrunk(model: Any) -> None:
