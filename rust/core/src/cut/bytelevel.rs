@@ -4,7 +4,7 @@
 //! expression, greedily, as the engine does; together they cover every character, so that matches are contiguous.
 
 use super::ascii::ascii_letters;
-use super::window::{self, Window, below, bit, first_of, run_starts};
+use super::window::{self, Window, below, bit, first_of, number_starts, run_starts};
 use crate::unicode::{CharTable, LETTER, NUMBER, OTHER, SPACE, previous};
 
 /// GPT-2: `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
@@ -102,36 +102,11 @@ impl Cl100k {
         let later = others & leads & (others << 1);
         let several = others.wrapping_add(later | (other_starts & (blanks << 1))) & !others;
         let letter_starts = run_starts(letters) & ((numbers << 1) | (line_ends << 1) | several | 1);
-        let mut starts = letter_starts | free | space_starts | self.number_starts(window, &mut certain);
+        let mut starts = letter_starts | free | space_starts | number_starts(window, self.digits, &mut certain);
         for (at, length) in contractions(window, rest, free, &mut certain, contraction_any_case) {
             starts |= bit(at + 1 + length);
         }
         (starts & certain & below(window.known), window.ends && certain == u64::MAX)
-    }
-
-    /// Where numbers of at most `digits` characters begin.
-    #[inline]
-    fn number_starts(&self, window: &Window, certain: &mut u64) -> u64 {
-        let numbers = window.numbers;
-        if self.digits == 1 {
-            return numbers & window.leads;
-        }
-        let wide = numbers & window.wide;
-        if wide != 0 {
-            *certain &= below(wide.trailing_zeros());
-        }
-        let mut starts = run_starts(numbers);
-        let mut reached = starts;
-        for _ in 0..self.digits {
-            reached = (reached << 1) & numbers;
-        }
-        while reached != 0 {
-            starts |= reached;
-            for _ in 0..self.digits {
-                reached = (reached << 1) & numbers;
-            }
-        }
-        starts
     }
 
     #[inline]
@@ -271,4 +246,4 @@ pub(super) fn contraction_any_case(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 #[path = "bytelevel_tests.rs"]
-mod tests;
+pub mod tests;

@@ -6,7 +6,7 @@ use super::{Cl100k, Gpt2};
 use crate::unicode::regex_classes;
 
 /// Parts of texts: what the expressions name, and what only looks like it.
-const PARTS: [&str; 44] = [
+const PARTS: [&str; 46] = [
     "a",
     "word",
     "Longerword",
@@ -18,6 +18,8 @@ const PARTS: [&str; 44] = [
     "\n\n",
     "\t",
     "\u{b}",
+    "\u{1}",
+    "\u{7f}\u{2}",
     "'",
     "''",
     "'s",
@@ -53,7 +55,7 @@ const PARTS: [&str; 44] = [
     "_",
 ];
 
-fn texts() -> impl Strategy<Value = String> {
+pub fn texts() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         3 => proptest::sample::select(&PARTS[..6]),
         1 => proptest::sample::select(&PARTS[..]),
@@ -74,7 +76,7 @@ fn one_by_one(text: &[u8], next: impl Fn(usize) -> usize) -> Vec<(usize, usize)>
     pieces
 }
 
-fn cases() -> ProptestConfig {
+pub fn cases() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000);
     ProptestConfig { cases, ..ProptestConfig::default() }
 }

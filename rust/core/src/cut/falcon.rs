@@ -4,6 +4,7 @@
 //! that are numeric there are read off the crate's alphabet when the tokenizer is loaded.
 
 use super::bytelevel::Gpt2;
+use super::window::{self, Window, below, number_starts, run_starts};
 use crate::unicode::CharTable;
 
 /// The scanner for Falcon.
@@ -19,21 +20,51 @@ pub struct Falcon {
 
 impl Falcon {
     /// Emits the pieces of a segment.
+    #[inline]
     pub fn cut(&self, bytes: &[u8], mut emit: impl FnMut(usize, usize)) {
         let mut at = 0;
         while at < bytes.len() {
-            let kind = self.punctuation.at(bytes, at).0;
-            let mut end = at;
-            while end < bytes.len() {
-                let (found, length) = self.punctuation.at(bytes, end);
-                if found != kind {
-                    break;
+            let window = Window::narrow(bytes, at).until_wide();
+            let (starts, complete) = Self::starts(&window);
+            let begin = window::up_to_last(at, starts, &mut emit);
+            at = match begin {
+                _ if complete => {
+                    emit(begin, bytes.len());
+                    bytes.len()
                 }
-                end += length;
-            }
-            self.gpt2.cut(bytes, at, end, |start, stop| self.digits(bytes, start, stop, &mut emit));
-            at = end;
+                _ if begin == at => self.run(bytes, at, &mut emit),
+                _ => begin,
+            };
         }
+    }
+
+    /// Where pieces begin in a window of ASCII for certain, and whether that is all of the rest of the text.
+    #[inline]
+    fn starts(window: &Window) -> (u64, bool) {
+        let Window { letters, spaces, others, blanks, graphic, .. } = *window;
+        let (punctuation, controls) = (others & graphic, others & !graphic);
+        let mut certain = window.certain();
+        let numbers = number_starts(window, 3, &mut certain);
+        // A space joins what stands behind it, unless that is a digit or punctuation, before which all whitespace is one.
+        let texts = (run_starts(letters) | run_starts(controls)) & !(blanks << 1);
+        let spaces = run_starts(spaces) | (window.before_text(spaces) & !(punctuation >> 1));
+        let starts = texts | run_starts(punctuation) | numbers | spaces;
+        (starts & certain & below(window.known), window.ends && certain == u64::MAX)
+    }
+
+    /// Emits the pieces up to where punctuation begins or ends, and gives that place.
+    fn run(&self, bytes: &[u8], at: usize, emit: &mut impl FnMut(usize, usize)) -> usize {
+        let kind = self.punctuation.at(bytes, at).0;
+        let mut end = at;
+        while end < bytes.len() {
+            let (found, length) = self.punctuation.at(bytes, end);
+            if found != kind {
+                break;
+            }
+            end += length;
+        }
+        self.gpt2.cut(bytes, at, end, |start, stop| self.digits(bytes, start, stop, emit));
+        end
     }
 
     fn digits(&self, bytes: &[u8], start: usize, end: usize, emit: &mut impl FnMut(usize, usize)) {
@@ -70,3 +101,7 @@ fn threes(bytes: &[u8], start: usize, end: usize, emit: &mut impl FnMut(usize, u
         emit(done, end);
     }
 }
+
+#[cfg(test)]
+#[path = "falcon_tests.rs"]
+mod tests;

@@ -170,7 +170,8 @@ fn by_case(contractions: bool, digits: usize) -> Result<Scanner, String> {
     Ok(Scanner::O200k(O200k { classes, contractions, digits }))
 }
 
-fn falcon(classes: &'static CharTable) -> Falcon {
+/// The scanner for Falcon, from the character classes of the library.
+pub fn falcon(classes: &'static CharTable) -> Falcon {
     let punctuation = |code: u32| {
         char::from_u32(code).is_some_and(|c| c.is_ascii_punctuation() || UnicodeCategories::is_punctuation(c))
     };

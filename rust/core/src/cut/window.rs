@@ -23,6 +23,8 @@ pub struct Window {
     pub others: u64,
     /// The space.
     pub blanks: u64,
+    /// ASCII characters that are seen: letters, digits and punctuation.
+    pub graphic: u64,
     /// CR and LF.
     pub line_ends: u64,
     /// `'`
@@ -92,6 +94,16 @@ impl Window {
         }
     }
 
+    /// The window up to the first byte that is not ASCII.
+    #[inline]
+    pub fn until_wide(mut self) -> Self {
+        if self.wide != 0 {
+            self.ends = false;
+            self.forget(self.wide.trailing_zeros());
+        }
+        self
+    }
+
     /// Leaves only the first `known` bytes.
     fn forget(&mut self, known: u32) {
         let kept = below(known);
@@ -102,6 +114,7 @@ impl Window {
             &mut self.spaces,
             &mut self.others,
             &mut self.blanks,
+            &mut self.graphic,
             &mut self.line_ends,
             &mut self.apostrophes,
             &mut self.wide,
@@ -168,14 +181,7 @@ pub fn cut(
     while at < bytes.len() {
         let window = Window::new(classes, bytes, at);
         let (starts, complete) = starts(&window, &bytes[at..]);
-        let mut begin = at;
-        let mut pending = starts & !1;
-        while pending != 0 {
-            let end = at + pending.trailing_zeros() as usize;
-            emit(begin, end);
-            begin = end;
-            pending &= pending - 1;
-        }
+        let mut begin = up_to_last(at, starts, &mut emit);
         if complete || begin == at {
             let end = if complete { bytes.len() } else { next(at) };
             emit(begin, end);
@@ -183,6 +189,45 @@ pub fn cut(
         }
         at = begin;
     }
+}
+
+/// Emits the pieces of a window at `at` that end where others start, and gives where the last of these starts.
+#[inline]
+pub fn up_to_last(at: usize, starts: u64, mut emit: impl FnMut(usize, usize)) -> usize {
+    let mut begin = at;
+    let mut pending = starts & !1;
+    while pending != 0 {
+        let end = at + pending.trailing_zeros() as usize;
+        emit(begin, end);
+        begin = end;
+        pending &= pending - 1;
+    }
+    begin
+}
+
+/// Where numbers of at most `digits` characters begin.
+#[inline]
+pub fn number_starts(window: &Window, digits: usize, certain: &mut u64) -> u64 {
+    let numbers = window.numbers;
+    if digits == 1 {
+        return numbers & window.leads;
+    }
+    let wide = numbers & window.wide;
+    if wide != 0 {
+        *certain &= below(wide.trailing_zeros());
+    }
+    let mut starts = run_starts(numbers);
+    let mut reached = starts;
+    for _ in 0..digits {
+        reached = (reached << 1) & numbers;
+    }
+    while reached != 0 {
+        starts |= reached;
+        for _ in 0..digits {
+            reached = (reached << 1) & numbers;
+        }
+    }
+    starts
 }
 
 /// Sixteen bytes at a time: comparisons give bytes of ones where they hold.
@@ -264,6 +309,7 @@ fn ascii_sse2(block: &[u8; WINDOW]) -> Window {
         window.others |= (0xFFFF & !(letters | numbers | spaces | wide)) << shift;
         window.wide |= wide << shift;
         window.blanks |= bits(blank) << shift;
+        window.graphic |= bits(among(bytes, b'!', 94)) << shift;
         window.line_ends |= bits(_mm_or_si128(is(bytes, b'\r'), is(bytes, b'\n'))) << shift;
         window.apostrophes |= bits(is(bytes, b'\'')) << shift;
     }
@@ -286,6 +332,7 @@ fn ascii_portable(block: &[u8; WINDOW]) -> Window {
         };
         *class |= bit;
         window.blanks |= if byte == b' ' { bit } else { 0 };
+        window.graphic |= if byte.is_ascii_graphic() { bit } else { 0 };
         window.line_ends |= if matches!(byte, b'\r' | b'\n') { bit } else { 0 };
         window.apostrophes |= if byte == b'\'' { bit } else { 0 };
     }
