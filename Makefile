@@ -39,6 +39,7 @@ format: $(VENV)/.test-tools ## apply formatting
 
 bench: $(VENV)/.installed $(VENV)/.test-tools ## scan and prune beside their peers, in one run; writes benchmarks/results
 	$(BIN)/python benchmarks/scan.py
+	$(BIN)/python benchmarks/bounds.py
 	$(BIN)/python benchmarks/worst.py
 	$(BIN)/python benchmarks/instructions.py
 	$(BIN)/python benchmarks/prune.py
