@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from prunus._scanner import Engine, RawCounts, Scan, build_info, fingerprint, lines
+from prunus._scanner import Engine, RawCounts, Scan, build_info, fingerprint, has_model, lines
 
-__all__ = ["Engine", "RawCounts", "Scan", "build_info", "fingerprint", "lines"]
+__all__ = ["Engine", "RawCounts", "Scan", "build_info", "fingerprint", "has_model", "lines"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import final
 
-__all__ = ["Engine", "RawCounts", "Scan", "build_info", "fingerprint", "lines"]
+__all__ = ["Engine", "RawCounts", "Scan", "build_info", "fingerprint", "has_model", "lines"]
 
 @final
 class Engine:
@@ -66,8 +66,8 @@ class Engine:
             TokenizerError: The library cannot encode the text.
         """
 
-    def vocabulary(self) -> list[tuple[int, str]]:
-        """All ids with their content, added tokens included, ascending."""
+    def tokens(self, ids: list[int]) -> list[str]:
+        """The content of each id, added tokens included; an empty one where there is no token."""
 
     def start(
         self,
@@ -177,6 +177,13 @@ def fingerprint(tokenizer_json: bytes) -> str:
 
     Raises:
         TokenizerError: The library cannot load the tokenizer.
+    """
+
+def has_model(json: bytes) -> bool:
+    """Whether a file is JSON with a model, as a `tokenizer.json` is.
+
+    Raises:
+        ValueError: It is no JSON.
     """
 
 def lines(block: bytes) -> _Lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from prunus.parts import Part
 from prunus.sampling import sampled_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from os import PathLike
 
     import pandas as pd  # type: ignore[import-untyped, unused-ignore]
@@ -99,7 +100,7 @@ class TokenCounts:
     Attributes:
         ids: Token ids `(seen,)`, ascending, `uint32`, read-only.
         counts: Occurrences of each `(seen,)`, above zero, `uint64`, read-only.
-        tokens: The token of each id, `(seen,)`.
+        tokens: The token of each id, `(seen,)`; a function of the ids is asked when they are first looked at.
         info: What was counted, and how.
 
     Raises:
@@ -115,19 +116,35 @@ class TokenCounts:
 
     ids: NDArray[np.uint32]
     counts: NDArray[np.uint64]
-    tokens: tuple[str, ...]
     info: ScanInfo
+    _spell: Callable[[NDArray[np.uint32]], Iterable[str]] = field(init=False)
 
-    def __init__(self, ids: ArrayLike, counts: ArrayLike, tokens: Iterable[str], info: ScanInfo) -> None:
+    def __init__(
+        self,
+        ids: ArrayLike,
+        counts: ArrayLike,
+        tokens: Iterable[str] | Callable[[NDArray[np.uint32]], Iterable[str]],
+        info: ScanInfo,
+    ) -> None:
         object.__setattr__(self, "ids", _frozen(ids, np.uint32))
         object.__setattr__(self, "counts", _frozen(counts, np.uint64))
-        object.__setattr__(self, "tokens", tuple(tokens))
         object.__setattr__(self, "info", info)
-        if not len(self.ids) == len(self.counts) == len(self.tokens):
-            raise CorpusError(
-                f"{len(self.ids)} ids, {len(self.counts)} counts and {len(self.tokens)} tokens do not align"
-            )
+        if callable(tokens):
+            object.__setattr__(self, "_spell", tokens)
+        else:
+            object.__setattr__(self, "tokens", tuple(tokens))
+        spelled = len(self.ids) if callable(tokens) else len(self.tokens)
+        if not len(self.ids) == len(self.counts) == spelled:
+            raise CorpusError(f"{len(self.ids)} ids, {len(self.counts)} counts and {spelled} tokens do not align")
         check_rows(self.ids, self.counts, info)
+
+    @cached_property
+    def tokens(self) -> tuple[str, ...]:
+        """The token of each id, `(seen,)`."""
+        return tuple(self._spell(self.ids))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"ids": self.ids, "counts": self.counts, "tokens": self.tokens, "info": self.info}
 
     def __len__(self) -> int:
         return len(self.ids)

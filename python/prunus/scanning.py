@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from prunus._engine import Engine
+from prunus.corpus import open_corpus
+from prunus.counts import ScanInfo, TokenCounts
 from prunus.errors import CorpusError, UsageError
+from prunus.tokenizer.resolve import resolve_tokenizer
 from prunus.truncation import check_room, truncating
+from prunus.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from prunus._engine import Engine, RawCounts, Scan
+    from prunus._engine import RawCounts, Scan
     from prunus.corpus import Corpus
     from prunus.corpus.files import FileCorpus
-    from prunus.counts import ScanInfo, TokenCounts
     from prunus.parts import Part
     from prunus.tokenizer.resolve import ResolvedTokenizer
     from prunus.truncation import TruncateSide, TruncateStrategy
@@ -91,9 +95,6 @@ class Scanner:
         sample: float | None = None,
         memory: int | None = None,
     ) -> None:
-        from prunus._engine import Engine
-        from prunus.tokenizer.resolve import resolve_tokenizer
-
         _check(threads, invalid_utf8, memory, sample)
         self._resolved = resolve_tokenizer(tokenizer, tokenizer_from)
         document, record = truncating(self._resolved.json, truncate, truncate_side, truncate_strategy)
@@ -109,7 +110,6 @@ class Scanner:
             **({} if sample is None else {"sample": sample}),
         }
         self._sample = None if sample is None else int(sample * 2**64)
-        self._tokens: dict[int, str] | None = None
 
     @property
     def engine(self) -> Engine:
@@ -169,8 +169,6 @@ class Scanner:
             TokenizerError: The library cannot encode a text with this tokenizer.
             KeyboardInterrupt: Ctrl-C; the workers are told to stop and nothing is kept.
         """
-        from prunus.corpus import open_corpus
-
         corpus = open_corpus(source, columns, pair=pair)
         if resume is not None or shard is not None:
             from prunus.units import scan_in_units
@@ -217,8 +215,6 @@ class Scanner:
 
     def identity(self, corpus: FileCorpus, *, pair: bool = False) -> dict[str, Any]:
         """All that the counts depend on beside the source files, as JSON values."""
-        from prunus.version import __version__
-
         return {
             "fingerprint": self._engine.fingerprint,
             "size": self._engine.size,
@@ -252,28 +248,19 @@ class Scanner:
         pair: bool,
     ) -> TokenCounts:
         """Ids and counts with their tokens and with what is known of how they were counted."""
-        from prunus.counts import TokenCounts
-
-        return TokenCounts(ids, counts, self.tokens_of(ids), self._info(tallies, sources, part, pair=pair))
+        return TokenCounts(ids, counts, self.tokens_of, self._info(tallies, sources, part, pair=pair))
 
     def tokens_of(self, ids: NDArray[Any]) -> list[str]:
         """The tokens of ids; an id that the tokenizer has no token for has an empty one."""
-        if self._tokens is None:
-            self._tokens = dict(self._engine.vocabulary())
-        return [self._tokens.get(id_, "") for id_ in ids.tolist()]
+        return self._engine.tokens(ids.tolist())
 
     def nothing(self, part: Part, *, pair: bool) -> TokenCounts:
         """The counts of no unit of a planned scan: what a shard has to say for which there is no work."""
-        from prunus.counts import TokenCounts
-
         return TokenCounts([], [], (), self._info(dict.fromkeys(TALLIES, 0), (), part, pair=pair))
 
     def _info(
         self, tallies: Mapping[str, int], sources: tuple[Mapping[str, Any], ...], part: Part | None, *, pair: bool
     ) -> ScanInfo:
-        from prunus.counts import ScanInfo
-        from prunus.version import __version__
-
         engine = self._engine
         reason = engine.path_reason
         if engine.has_truncation and self._options["truncate"] is None:

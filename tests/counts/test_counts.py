@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections import Counter
@@ -155,6 +156,24 @@ def test_counts_are_read_only_and_their_own():
         part.ids = ids
     assert hash(part) == hash(TokenCounts(ids, [3, 4], ("a", "b"), info(tokens=7)))
     assert part != TokenCounts(ids, [3, 4], ("a", "c"), info(tokens=7))
+
+
+def test_a_function_of_the_ids_is_asked_once_and_when_tokens_are_looked_at():
+    asked = []
+
+    def spell(ids):
+        asked.append(ids.tolist())
+        return [TOKENS[i] for i in ids.tolist()]
+
+    late = TokenCounts([1, 3], [2, 4], spell, info(tokens=6))
+    assert late.summary()
+    assert not asked
+    now = counts_of({1: 2, 3: 4})
+    assert late == now == pickle.loads(pickle.dumps(late))
+    assert late.tokens == now.tokens
+    assert asked == [[1, 3]]
+    with pytest.raises(CorpusError, match="2 ids, 1 counts"):
+        TokenCounts([1, 3], [6], spell, info(tokens=6))
 
 
 def test_views():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from prunus._engine import has_model
 from prunus.checkpoint.jsontext import read_bytes
 from prunus.errors import FETCH, TokenizerError, TokenizerMismatchError, UsageError
 
@@ -122,11 +123,10 @@ def _read(path: Path) -> bytes:
     """The bytes of a tokenizer.json that is JSON and has a model; all else is judged by the library."""
     data = read_bytes(path, TokenizerError, LARGEST_FILE)
     try:
-        parsed = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise TokenizerError(f"{path}: is no JSON: {said}", hint="Is it complete?", file=str(path)) from error
-    if not isinstance(parsed, dict) or not isinstance(parsed.get("model"), dict):
+        found = has_model(data)
+    except ValueError as error:
+        raise TokenizerError(f"{path}: is no JSON: {error}", hint="Is it complete?", file=str(path)) from error
+    if not found:
         hint = "Name the tokenizer.json of a fast tokenizer, or the directory that holds it."
         raise TokenizerError(f"{path}: is no tokenizer.json: it has no model", hint=hint, file=str(path))
     return data

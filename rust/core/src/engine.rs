@@ -2,7 +2,7 @@
 
 use crate::cut::{Native, recognise};
 use crate::error::{Error, Result};
-use crate::piece::{PieceTokenizer, Spelling};
+use crate::piece::{Model, PieceTokenizer, Spelling};
 use crate::tokenizer::{Loaded, guarded};
 
 /// Which path a scan takes.
@@ -70,6 +70,7 @@ pub struct Engine {
     pub(crate) loaded: Loaded,
     pub(crate) cutter: Cutter,
     pub(crate) add_special_tokens: bool,
+    fingerprint: String,
     specials: [Option<Vec<u32>>; 2],
     reason: String,
 }
@@ -80,18 +81,31 @@ impl Engine {
     /// # Errors
     /// [`Error::Tokenizer`] if the crate cannot load it, [`Error::Path`] if a forced path does not apply.
     pub fn new(json: &[u8], options: EngineOptions) -> Result<Self> {
-        let mut loaded = Loaded::new(json, options.truncation)?;
+        let loaded = Loaded::new(json, options.truncation)?;
         let specials = [false, true].map(|pair| loaded.row_specials(pair, options.add_special_tokens));
-        let (cutter, reason) = guarded(|| choose(&loaded, options, specials[0].is_some()))?;
-        if !matches!(cutter, Cutter::Row) {
-            loaded.disable_cache();
+        let (chosen, fingerprint) = std::thread::scope(|scope| {
+            // Serialising takes as long as the scanner's own tables.
+            let fingerprint = scope.spawn(|| guarded(|| loaded.fingerprint()));
+            (guarded(|| choose(&loaded, options, specials[0].is_some())), fingerprint.join())
+        });
+        let (cutter, reason) = chosen?;
+        let fingerprint = fingerprint.unwrap_or_else(|_| Err(Error::Panic { reason: "no message".to_owned() }))?;
+        let mut this =
+            Self { loaded, cutter, fingerprint, add_special_tokens: options.add_special_tokens, specials, reason };
+        if this.piece_tokenizer().is_some_and(|pieces| matches!(pieces.model, Model::Library)) {
+            this.loaded.disable_cache();
         }
-        Ok(Self { loaded, cutter, add_special_tokens: options.add_special_tokens, specials, reason })
+        Ok(this)
     }
 
     /// The tokenizer.
     pub fn loaded(&self) -> &Loaded {
         &self.loaded
+    }
+
+    /// sha256, in hex, of the crate's own serialisation without truncation and padding.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// The path, such as `native:gpt2`, `generic` or `row`.

@@ -31,7 +31,7 @@ pub use engine::{Engine, EngineOptions, Path};
 pub use error::{Error, Result};
 pub use lines::lines;
 pub use scan::{Progress, Push, Scan, ScanOptions};
-pub use tokenizer::{Loaded, fingerprint};
+pub use tokenizer::{Loaded, fingerprint, has_model};
 
 /// The library whose ids are the truth, with its version.
 pub const ORACLE: &str = "tokenizers 0.23.2";

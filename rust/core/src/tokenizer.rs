@@ -1,9 +1,11 @@
 //! tokenizer.json made ready: truncation and padding off, fingerprint, special tokens of a row.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{Encoding, Model, ModelWrapper, NormalizedString, Normalizer, PostProcessorWrapper, Tokenizer};
@@ -26,8 +28,6 @@ pub struct Loaded {
     pub inner: Tokenizer,
     /// For truncated pairs: what gives each sequence whole, and what truncates and post-processes the two sequences.
     pairing: Option<Box<[Tokenizer; 2]>>,
-    /// sha256, in hex, of the crate's own serialisation without truncation and padding.
-    pub fingerprint: String,
     /// Largest id + 1 over vocabulary and added tokens.
     pub size: u32,
     /// The file truncates.
@@ -45,7 +45,20 @@ pub struct Loaded {
 /// # Errors
 /// [`Error::Tokenizer`] if the crate cannot load it.
 pub fn fingerprint(json: &[u8]) -> Result<String> {
-    Ok(Loaded::new(json, false)?.fingerprint)
+    Loaded::new(json, false)?.fingerprint()
+}
+
+/// Whether a file is JSON with a model, as a tokenizer.json has one; all else of it is for the crate to judge.
+///
+/// # Errors
+/// [`Error::Tokenizer`] if it is no JSON.
+pub fn has_model(json: &[u8]) -> Result<bool> {
+    let text = std::str::from_utf8(json).map_err(|e| tokenizer_error(&e))?;
+    match serde_json::from_str::<HashMap<Cow<str>, &RawValue>>(text) {
+        Ok(parts) => Ok(parts.get("model").is_some_and(|model| model.get().starts_with('{'))),
+        Err(error) if error.is_data() => Ok(false), // JSON of another kind
+        Err(error) => Err(tokenizer_error(&error)),
+    }
 }
 
 fn tokenizer_error(reason: &impl ToString) -> Error {
@@ -64,13 +77,11 @@ impl Loaded {
     fn load(json: &[u8], truncate: bool) -> Result<Self> {
         let mut inner: Tokenizer = serde_json::from_slice(json).map_err(|e| tokenizer_error(&e))?;
         refuse_lots(&inner)?;
-        refuse_shared_ids(inner.get_model())?;
+        let largest = largest_id(inner.get_model())?;
         let truncation = inner.get_truncation().cloned();
         let has_padding = inner.get_padding().is_some();
         inner.with_truncation(None).map_err(|e| tokenizer_error(&e))?;
         inner.with_padding(None);
-        let canonical = inner.to_string(false).map_err(|e| tokenizer_error(&e))?;
-        let digest = Sha256::digest(canonical.as_bytes());
         let has_truncation = truncation.is_some();
         let mut pairing = None;
         if truncate && has_truncation {
@@ -86,8 +97,7 @@ impl Loaded {
             inner.with_truncation(truncation).map_err(|e| tokenizer_error(&e))?;
         }
         Ok(Self {
-            fingerprint: digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
-            size: size(&inner),
+            size: size(&inner, largest),
             has_truncation,
             has_padding,
             normalizer: serde_json::to_value(inner.get_normalizer()).map_err(|e| tokenizer_error(&e))?,
@@ -95,6 +105,20 @@ impl Loaded {
             inner,
             pairing,
         })
+    }
+
+    /// sha256, in hex, of the crate's own serialisation without truncation and padding.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the crate cannot serialise it.
+    pub fn fingerprint(&self) -> Result<String> {
+        let mut plain = Cow::Borrowed(&self.inner);
+        if self.inner.get_truncation().is_some() {
+            plain.to_mut().with_truncation(None).map_err(|e| tokenizer_error(&e))?;
+        }
+        let canonical = plain.to_string(false).map_err(|e| tokenizer_error(&e))?;
+        let digest = Sha256::digest(canonical.as_bytes());
+        Ok(digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
     }
 
     /// Switches the model's own cache off: every piece reaches it once, and the cache is one lock for all threads.
@@ -113,16 +137,13 @@ impl Loaded {
         }
     }
 
-    /// All ids with their content, ascending; an added token goes before a vocabulary entry of the same id.
-    pub fn vocabulary(&self) -> Vec<(u32, String)> {
+    /// The contents of ids, an empty one where there is no token; an added token goes before a vocabulary entry of the
+    /// same id.
+    pub fn tokens(&self, ids: &[u32]) -> Vec<String> {
         let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
         let model = self.inner.get_model();
-        (0..self.size)
-            .filter_map(|id| {
-                let content = added.get(&id).map(|token| token.content.clone());
-                content.or_else(|| model.id_to_token(id)).map(|content| (id, content))
-            })
-            .collect()
+        let content = |id| added.get(id).map(|token| token.content.clone()).or_else(|| model.id_to_token(*id));
+        ids.iter().map(|id| content(id).unwrap_or_default()).collect()
     }
 
     /// The ids of a text, or of a pair, through the whole of the crate.
@@ -198,20 +219,24 @@ fn refuse_lots(inner: &Tokenizer) -> Result<()> {
 
 /// Of two entries with one id, the crate serialises and names the one or the other by chance, so that fingerprints and
 /// names would differ from load to load. A Unigram model's ids are its pieces' places, which are never shared.
-fn refuse_shared_ids(model: &ModelWrapper) -> Result<()> {
-    let mut entries: Vec<(u32, String)> = model.get_vocab().into_iter().map(|(token, id)| (id, token)).collect();
-    entries.sort_unstable();
-    let Some(two) = entries.windows(2).find(|two| two[0].0 == two[1].0) else { return Ok(()) };
+///
+/// Gives the largest id, if there is one.
+fn largest_id(model: &ModelWrapper) -> Result<Option<u32>> {
+    let vocabulary = model.get_vocab();
+    let mut ids: Vec<u32> = vocabulary.values().copied().collect();
+    ids.sort_unstable();
+    let Some(two) = ids.windows(2).find(|two| two[0] == two[1]) else { return Ok(ids.last().copied()) };
+    let mut tokens: Vec<&String> = vocabulary.iter().filter(|&(_, id)| *id == two[0]).map(|(token, _)| token).collect();
+    tokens.sort_unstable();
     Err(tokenizer_error(&format!(
         "its tokens {:?} and {:?} share the id {}, so that counts could not tell them apart; give each token an id of its own",
-        two[0].1, two[1].1, two[0].0
+        tokens[0], tokens[1], two[0]
     )))
 }
 
-fn size(inner: &Tokenizer) -> u32 {
-    let model = inner.get_model();
-    let listed = model.get_vocab().into_values().max().map_or(0, |id| id.saturating_add(1));
-    let counted = match model {
+fn size(inner: &Tokenizer, largest: Option<u32>) -> u32 {
+    let listed = largest.map_or(0, |id| id.saturating_add(1));
+    let counted = match inner.get_model() {
         // A duplicated piece is listed once but keeps both ids.
         ModelWrapper::Unigram(model) => u32::try_from(model.get_vocab_size()).unwrap_or(u32::MAX),
         _ => 0,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict};
 use pyo3_arrow::PyArray;
@@ -35,7 +36,7 @@ impl Engine {
 
     #[getter]
     fn fingerprint(&self) -> &str {
-        &self.inner.loaded().fingerprint
+        self.inner.fingerprint()
     }
 
     #[getter]
@@ -74,8 +75,9 @@ impl Engine {
         py.detach(|| self.inner.encode(text, pair)).map_err(|error| to_python(py, &error))
     }
 
-    fn vocabulary(&self, py: Python<'_>) -> Vec<(u32, String)> {
-        py.detach(|| self.inner.loaded().vocabulary())
+    #[allow(clippy::needless_pass_by_value)] // what Python hands over
+    fn tokens(&self, py: Python<'_>, ids: Vec<u32>) -> Vec<String> {
+        py.detach(|| self.inner.loaded().tokens(&ids))
     }
 
     #[pyo3(signature = (columns, *, others=Vec::new(), pair=false, threads=1, memory=None, invalid_utf8="error", sample=None))]
@@ -112,7 +114,7 @@ impl Engine {
             "Engine(size={}, path={:?}, fingerprint={:?})",
             loaded.size,
             self.inner.path(),
-            &loaded.fingerprint[..12]
+            &self.inner.fingerprint()[..12]
         )
     }
 }
@@ -121,6 +123,15 @@ impl Engine {
 #[pyfunction]
 pub fn fingerprint(py: Python<'_>, tokenizer_json: &[u8]) -> PyResult<String> {
     py.detach(|| prunus_core::fingerprint(tokenizer_json)).map_err(|error| to_python(py, &error))
+}
+
+/// Whether a file is JSON with a model.
+#[pyfunction]
+pub fn has_model(py: Python<'_>, json: &[u8]) -> PyResult<bool> {
+    py.detach(|| prunus_core::has_model(json)).map_err(|error| match error {
+        prunus_core::Error::Tokenizer { reason } => PyValueError::new_err(reason),
+        other => to_python(py, &other),
+    })
 }
 
 /// The lines of a block of text as an Arrow array.

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _scanner {
     #[pymodule_export]
-    use crate::engine::{Engine, build_info, fingerprint, lines};
+    use crate::engine::{Engine, build_info, fingerprint, has_model, lines};
     #[pymodule_export]
     use crate::scan::{RawCounts, Scan};
 }

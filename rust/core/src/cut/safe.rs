@@ -21,6 +21,8 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::FixedState;
+
 use crate::count::home;
 
 /// The longest key that lies inline in the table: shorter pieces gain nothing from a split.
@@ -49,7 +51,7 @@ impl SafeSplits {
     ///
     /// With `marked`, a space in a piece stands for the tokens' `▁`.
     pub fn new(tokens: &[Vec<u8>], absent: &[u8], marked: bool) -> Self {
-        let pairs: HashSet<(u32, u32)> = tokens.iter().flat_map(|token| borders(token, marked)).collect();
+        let pairs: HashSet<(u32, u32), FixedState> = tokens.iter().flat_map(|token| borders(token, marked)).collect();
         let bits = (pairs.len() * BITS_A_PAIR).next_power_of_two().clamp(128, MOST_BITS);
         let joined = vec![0; bits / 64].into();
         let mut this = Self { touching: Box::new([[0; 4]; 256]), joined, absent: None, lengths: 0 };

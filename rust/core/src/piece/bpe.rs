@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
 use tokenizers::models::bpe::BPE as Library;
 
 use super::BYTE_ALPHABET;
@@ -40,6 +39,12 @@ struct Bytes {
     ranks: Vec<[u32; 256]>,
 }
 
+/// Of the crate's description of the model, what it does not tell otherwise.
+#[derive(serde::Deserialize)]
+struct Described {
+    merges: Vec<[String; 2]>,
+}
+
 /// What the model's own description says, checked.
 struct Description {
     vocabulary: HashMap<String, u32>,
@@ -60,13 +65,13 @@ impl Description {
         if ids.len() != vocabulary.len() || ids.contains(&NONE) {
             return None;
         }
-        let described = serde_json::to_value(model).ok()?;
-        let id = |part: &Value| vocabulary.get(part.as_str()?).copied();
-        let merge = |merge: &Value| {
-            let merged = merge[0].as_str()?.to_owned() + merge[1].as_str()?;
-            Some((id(&merge[0])?, id(&merge[1])?, *vocabulary.get(&merged)?))
+        let described = serde_json::to_string(model).ok()?;
+        let Described { merges } = serde_json::from_str(&described).ok()?;
+        let merge = |[left, right]: &[String; 2]| {
+            let id = |part: &str| vocabulary.get(part).copied();
+            Some((id(left)?, id(right)?, id(&[left.as_str(), right].concat())?))
         };
-        let merges = described["merges"].as_array()?.iter().map(merge).collect::<Option<Vec<_>>>()?;
+        let merges = merges.iter().map(merge).collect::<Option<Vec<_>>>()?;
         Some(Self { vocabulary, merges })
     }
 }
