@@ -83,13 +83,15 @@ impl Engine {
     pub fn new(json: &[u8], options: EngineOptions) -> Result<Self> {
         let loaded = Loaded::new(json, options.truncation)?;
         let specials = [false, true].map(|pair| loaded.row_specials(pair, options.add_special_tokens));
+        let fingerprint = || guarded(|| loaded.fingerprint());
         let (chosen, fingerprint) = std::thread::scope(|scope| {
-            // Serialising takes as long as the scanner's own tables.
-            let fingerprint = scope.spawn(|| guarded(|| loaded.fingerprint()));
-            (guarded(|| choose(&loaded, options, specials[0].is_some())), fingerprint.join())
+            // Serialising takes about as long as the scanner's own tables.
+            let beside = std::thread::Builder::new().spawn_scoped(scope, fingerprint);
+            let chosen = guarded(|| choose(&loaded, options, specials[0].is_some()));
+            (chosen, beside.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(fingerprint))
         });
         let (cutter, reason) = chosen?;
-        let fingerprint = fingerprint.unwrap_or_else(|_| Err(Error::Panic { reason: "no message".to_owned() }))?;
+        let fingerprint = fingerprint?;
         let mut this =
             Self { loaded, cutter, fingerprint, add_special_tokens: options.add_special_tokens, specials, reason };
         if this.piece_tokenizer().is_some_and(|pieces| matches!(pieces.model, Model::Library)) {
