@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from sets import RESULTS, SETS, SHARED, built, first_rows
+from worst import peak
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,34 +49,28 @@ class First:
         self.at = self.at or time.perf_counter()
 
 
-def resident(field: str) -> float:
-    """Resident memory of this process, MB: `VmRSS`, or its peak, `VmHWM`."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
-
-
-def repeated(table: pa.Table, size: int, megabytes: float) -> tuple[pa.RecordBatchReader, float]:
-    """The table again and again as a stream, and the MB of text that it holds."""
-    times = max(1, round(megabytes * 1e6 / size))
+def repeated(table: pa.Table, times: int) -> pa.RecordBatchReader:
+    """The table again and again as a stream."""
     batches: Iterator[pa.RecordBatch] = itertools.chain.from_iterable(table.to_batches() for _ in range(times))
-    return pa.RecordBatchReader.from_batches(table.schema, batches), times * size / 1e6
+    return pa.RecordBatchReader.from_batches(table.schema, batches)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
     import prunus
 
-    table, size = first_rows(arguments.corpus, arguments.mb)
-    source: Any = table
-    if arguments.mode == "disk":
-        source = str(arguments.corpus)
+    # A file is read to its end.
+    table, size = first_rows(arguments.corpus, float("inf") if arguments.mode == "disk" else arguments.mb)
+    source: Any = str(arguments.corpus) if arguments.mode == "disk" else table
     begun = time.perf_counter()
     scanner = prunus.Scanner(arguments.tokenizers[0], threads=arguments.threads, add_special_tokens=False)
     loaded = time.perf_counter()
     if arguments.mode == "stream":
         scanner.scan(table.slice(0, 1), columns=["text"])
-        source, _ = repeated(table, size, arguments.stream_mb)
-    before, progress = resident("VmRSS"), First()
+        times = max(1, round(arguments.stream_mb * 1e6 / size))
+        source, size = repeated(table, times), size * times
+    progress = First()
     Path("/proc/self/clear_refs").write_text("5")
+    before = peak()
     start = time.perf_counter()
     scanner.scan(source, columns=["text"], progress=progress)
     wall = time.perf_counter() - start
@@ -83,7 +78,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         "load": loaded - begun,
         "first": (progress.at or start) - start,
         "mb_per_second": size / 1e6 / wall,
-        "peak": resident("VmHWM") - before,
+        "peak": peak() - before,
     }
 
 
@@ -176,7 +171,8 @@ def main() -> int:
     loading = {}
     with tempfile.TemporaryDirectory(prefix="prunus-bench-") as folder:
         for kind in ("bpe", "unigram"):
-            runs = [measured(arguments, large(kind, Path(folder)), "memory") for _ in range(arguments.rounds)]
+            tokenizer = large(kind, Path(folder))
+            runs = [measured(arguments, tokenizer, "memory") for _ in range(arguments.rounds)]
             loading[kind] = {key: statistics.median(run[key] for run in runs) for key in ("load", "first")}
             print(f"\n{kind}, {ENTRIES:,} entries: loaded in {loading[kind]['load']:.2f} s, first word after "
                   f"{loading[kind]['first']:.2f} s")  # fmt: skip

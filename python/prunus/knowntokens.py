@@ -52,6 +52,11 @@ class KnownTokens:
         self._known[ids] = True
         self._unmarked = True
 
+    def unknown(self, ids: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Those of the ids that were not named yet."""
+        unknown: NDArray[np.integer] = ids[~self._known[ids]]
+        return unknown
+
     def tokens(self, ids: NDArray[np.integer]) -> list[str]:
         """The tokens of known ids."""
         tokens: list[str] = self._tokens[ids].tolist()

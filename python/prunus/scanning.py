@@ -12,6 +12,7 @@ from prunus._engine import Engine
 from prunus.corpus import open_corpus
 from prunus.counts import ScanInfo, TokenCounts
 from prunus.errors import CorpusError, UsageError
+from prunus.knowntokens import KnownTokens
 from prunus.tokenizer.resolve import resolve_tokenizer
 from prunus.truncation import check_room, truncating
 from prunus.version import __version__
@@ -110,6 +111,7 @@ class Scanner:
             **({} if sample is None else {"sample": sample}),
         }
         self._sample = None if sample is None else int(sample * 2**64)
+        self._known = KnownTokens(self._engine.size)
 
     @property
     def engine(self) -> Engine:
@@ -252,7 +254,10 @@ class Scanner:
 
     def tokens_of(self, ids: NDArray[Any]) -> list[str]:
         """The tokens of ids; an id that the tokenizer has no token for has an empty one."""
-        return self._engine.tokens(ids.tolist())
+        new = self._known.unknown(ids)
+        if len(new):
+            self._known.learn(new, self._engine.tokens(new.tolist()))
+        return self._known.tokens(ids)
 
     def nothing(self, part: Part, *, pair: bool) -> TokenCounts:
         """The counts of no unit of a planned scan: what a shard has to say for which there is no work."""

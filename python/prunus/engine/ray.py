@@ -179,7 +179,7 @@ class _Cluster:
     def run(self, scanner: Scanner, plan: UnitPlan, units: Sequence[int], progress: Progress | None) -> Results:
         told = None if progress is None else UnitProgress(progress, plan, units)
         for unit, (ids, counts, info) in self._counted(plan, units):
-            result = TokenCounts(ids, counts, scanner.tokens_of(ids), ScanInfo.from_json(info))
+            result = TokenCounts(ids, counts, scanner.tokens_of, ScanInfo.from_json(info))
             if told is not None:
                 told.advance(unit, result)
                 told.update(rows=0, text_bytes=0, bytes_read=0, total_bytes=0)
