@@ -5,69 +5,93 @@
 //! hash; whoever finds it taken goes to the large table, and the one that has it leaves only after several such visits
 //! without an occurrence of its own.
 
-use super::home;
 use super::table::Slot;
 
 /// Places at most, a power of two: 256 KB.
 const MOST: usize = 1 << 13;
-/// Visits of others that a piece outlasts after an occurrence.
-const PATIENCE: u64 = 8;
+/// Visits of others that a piece outlasts after an occurrence, and the bits that hold them.
+const PATIENCE: u64 = (1 << PATIENCE_BITS) - 1;
+const PATIENCE_BITS: u32 = 3;
 
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 struct Place {
-    slot: Slot,
-    patience: u64,
+    low: u64,
+    high: u64,
+    /// Count and patience in one word, so that an occurrence writes but one.
+    packed: u64,
+}
+
+impl Place {
+    fn slot(&self) -> Slot {
+        Slot { low: self.low, high: self.high, count: self.packed >> PATIENCE_BITS }
+    }
 }
 
 /// No key ends like this: the last byte is its length.
-const FREE: Place = Place { slot: Slot { low: 0, high: u64::MAX, count: 0 }, patience: 0 };
+const FREE: Place = Place { low: 0, high: u64::MAX, packed: 0 };
 
 /// The small table.
 #[derive(Debug)]
 pub struct Front {
-    places: Box<[Place]>,
+    places: Box<[Place; MOST]>,
+    /// Bits of a hash that do not tell the place.
+    shift: u32,
 }
 
 impl Front {
     /// A table of a small part of `memory` bytes.
     pub fn new(memory: usize) -> Self {
         let most = (memory / 64 / size_of::<Place>()).clamp(2, MOST);
-        Self { places: vec![FREE; 1 << most.ilog2()].into() }
+        let places = vec![FREE; MOST].into_boxed_slice().try_into().unwrap_or_else(|_| Box::new([FREE; MOST]));
+        Self { places, shift: u64::BITS - most.ilog2() }
     }
 
-    /// Takes one occurrence of a piece, or gives back what is for the large table: the piece, or whom it replaces.
-    #[inline]
-    pub fn add(&mut self, piece: Slot, hash: u64) -> Option<Slot> {
+    /// Takes one occurrence of a piece; false if it has no place here.
+    ///
+    /// One piece in five has none, which no processor foresees: hence no branch.
+    #[inline(always)]
+    pub fn add(&mut self, piece: Slot, hash: u64) -> bool {
         let index = self.index(hash);
         let place = &mut self.places[index];
-        if place.slot.low == piece.low && place.slot.high == piece.high {
-            place.slot.count += piece.count;
-            place.patience = PATIENCE;
-            return None;
+        let found = (place.low ^ piece.low) | (place.high ^ piece.high) == 0;
+        let all = u64::from(found).wrapping_neg();
+        place.packed = (place.packed + ((piece.count << PATIENCE_BITS) & all)) | (PATIENCE & all);
+        found
+    }
+
+    /// Takes a piece that had no place; gives back what is for the large table: the piece, or whom it replaces.
+    #[inline]
+    pub fn visit(&mut self, piece: Slot, hash: u64) -> Slot {
+        let index = self.index(hash);
+        let place = &mut self.places[index];
+        if place.packed & PATIENCE != 0 {
+            place.packed -= 1;
+            return piece;
         }
-        if place.patience > 0 {
-            place.patience -= 1;
-            return Some(piece);
-        }
-        let replaced = std::mem::replace(place, Place { slot: piece, patience: 1 }).slot;
-        (replaced.count > 0).then_some(replaced)
+        let new = Place { low: piece.low, high: piece.high, packed: piece.count << PATIENCE_BITS | 1 };
+        std::mem::replace(place, new).slot()
     }
 
     /// The pieces whose hashes may lie between these two.
-    pub fn between(&self, lowest: u64, highest: u64) -> impl Iterator<Item = &Slot> {
-        self.places[self.index(lowest)..=self.index(highest)]
-            .iter()
-            .map(|place| &place.slot)
-            .filter(|slot| slot.count > 0)
+    pub fn between(&self, lowest: u64, highest: u64) -> impl Iterator<Item = Slot> {
+        self.places[self.index(lowest)..=self.index(highest)].iter().map(Place::slot).filter(|slot| slot.count > 0)
+    }
+
+    /// All pieces.
+    pub fn all(&self) -> impl Iterator<Item = Slot> {
+        self.places.iter().map(Place::slot).filter(|slot| slot.count > 0)
     }
 
     /// Takes all pieces out.
     pub fn drain(&mut self) -> impl Iterator<Item = Slot> {
-        self.places.iter_mut().map(|place| std::mem::replace(place, FREE).slot).filter(|slot| slot.count > 0)
+        self.places.iter_mut().map(|place| std::mem::replace(place, FREE).slot()).filter(|slot| slot.count > 0)
     }
 
     #[inline]
     fn index(&self, hash: u64) -> usize {
-        home(hash, self.places.len())
+        #[allow(clippy::cast_possible_truncation)] // below the number of places
+        let index = (hash >> self.shift) as usize;
+        index & (MOST - 1)
     }
 }

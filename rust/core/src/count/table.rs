@@ -20,7 +20,7 @@ const FIRST_SLOTS: usize = 1 << 12;
 /// What an entry of the long map costs beside its bytes, roughly.
 const LONG_OVERHEAD: usize = 64;
 /// Inline pieces that wait for their slots.
-const BATCH: usize = 16;
+const BATCH: usize = 64;
 /// Odd, and with a byte that UTF-8 does not use.
 const SPREAD: u64 = 0xff9e_3779_b97f_4a15;
 /// Counts above this are equally frequent when room is made.
@@ -53,12 +53,6 @@ impl Slot {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Waiting {
-    slot: Slot,
-    hash: u64,
-}
-
 /// Distinct pieces with their counts.
 #[derive(Debug)]
 pub struct PieceTable<S = foldhash::fast::FixedState> {
@@ -69,9 +63,10 @@ pub struct PieceTable<S = foldhash::fast::FixedState> {
     pub(super) long: HashMap<Box<[u8]>, u64, S>,
     long_bytes: usize,
     most_long_bytes: usize,
-    batch: [Waiting; BATCH],
+    batch: [Slot; BATCH],
     waiting: usize,
-    lookups: u64,
+    /// Occurrences of the pieces that stayed when room was last made.
+    stayed: u64,
     inserted: u64,
     spread: u64,
 }
@@ -96,9 +91,9 @@ impl<S: BuildHasher> PieceTable<S> {
             long: HashMap::with_hasher(hasher),
             long_bytes: 0,
             most_long_bytes: memory / 3,
-            batch: [Waiting::default(); BATCH],
+            batch: [Slot::default(); BATCH],
             waiting: 0,
-            lookups: 0,
+            stayed: 0,
             inserted: 0,
             spread,
         }
@@ -107,44 +102,47 @@ impl<S: BuildHasher> PieceTable<S> {
     /// Takes `weight` more of the piece `buffer[start..end]`, of at most [`INLINE`] bytes.
     ///
     /// `Err(Full)` means that it is taken but not yet counted: make room and call [`PieceTable::settle`].
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, buffer: &[u8], start: usize, end: usize, weight: u64) -> Result<(), Full> {
         let (low, high) = inline_key(buffer, start, end);
-        self.lookups += 1;
-        match self.front.add(Slot { low, high, count: weight }, self.hash(low, high)) {
-            None => Ok(()),
-            Some(slot) => self.wait(slot),
-        }
-    }
-
-    /// Puts a piece among those that wait for their slots.
-    #[inline]
-    fn wait(&mut self, slot: Slot) -> Result<(), Full> {
-        let hash = self.hash_of(&slot);
-        prefetch(&self.slots, self.home(hash));
-        self.batch[self.waiting] = Waiting { slot, hash };
-        self.waiting += 1;
+        let piece = Slot { low, high, count: weight };
+        let found = self.front.add(piece, self.hash(low, high));
+        self.batch[self.waiting % BATCH] = piece;
+        self.waiting += usize::from(!found);
         if self.waiting == BATCH { self.settle() } else { Ok(()) }
     }
 
     /// Counts the pieces that wait; after `Err(Full)` those that are left still wait.
-    #[inline]
+    #[inline(never)]
     pub fn settle(&mut self) -> Result<(), Full> {
+        let mut hashes = [0; BATCH];
+        let mut left = 0;
+        for index in 0..self.waiting {
+            let piece = self.batch[index];
+            let slot = self.front.visit(piece, self.hash_of(&piece));
+            let hash = self.hash_of(&slot);
+            prefetch(&self.slots, self.home(hash));
+            self.batch[left] = slot;
+            hashes[left] = hash;
+            left += usize::from(slot.count > 0);
+        }
+        self.waiting = left;
         while self.waiting > 0 {
-            self.count(self.batch[self.waiting - 1])?;
-            self.waiting -= 1;
+            let last = self.waiting - 1;
+            self.count(self.batch[last], hashes[last])?;
+            self.waiting = last;
         }
         Ok(())
     }
 
     #[inline]
-    fn count(&mut self, piece: Waiting) -> Result<(), Full> {
+    fn count(&mut self, piece: Slot, hash: u64) -> Result<(), Full> {
         let mask = self.slots.len() - 1;
-        let mut index = self.home(piece.hash);
+        let mut index = self.home(hash);
         loop {
             let slot = &mut self.slots[index];
-            if slot.low == piece.slot.low && slot.high == piece.slot.high && slot.count > 0 {
-                slot.count += piece.slot.count;
+            if slot.low == piece.low && slot.high == piece.high && slot.count > 0 {
+                slot.count += piece.count;
                 return Ok(());
             }
             if slot.count == 0 {
@@ -155,12 +153,12 @@ impl<S: BuildHasher> PieceTable<S> {
     }
 
     #[cold]
-    fn insert(&mut self, index: usize, piece: Waiting) -> Result<(), Full> {
+    fn insert(&mut self, index: usize, piece: Slot) -> Result<(), Full> {
         if (self.used + 1) * 4 <= self.slots.len() * 3 {
-            self.slots[index] = piece.slot;
+            self.slots[index] = piece;
         } else if self.slots.len() < self.most_slots {
             self.grow();
-            self.place(piece.slot);
+            self.place(piece);
         } else {
             return Err(Full);
         }
@@ -210,7 +208,6 @@ impl<S: BuildHasher> PieceTable<S> {
     #[inline(never)]
     pub fn add_long(&mut self, key: &[u8], weight: u64) -> Result<(), Full> {
         if let Some(count) = self.long.get_mut(key) {
-            self.lookups += 1;
             *count += weight;
             return Ok(());
         }
@@ -219,7 +216,6 @@ impl<S: BuildHasher> PieceTable<S> {
             return Err(Full);
         }
         self.long_bytes += cost;
-        self.lookups += 1;
         self.inserted += 1;
         self.long.insert(key.into(), weight);
         Ok(())
@@ -231,9 +227,15 @@ impl<S: BuildHasher> PieceTable<S> {
         self.used + self.long.len()
     }
 
-    /// Less than half of the pieces counted since room was last made were in the table already.
+    /// Less than half of the occurrences since room was last made were of pieces in the table already.
     pub fn is_useless(&self) -> bool {
-        self.lookups < 2 * self.inserted
+        self.occurrences() - self.stayed < 2 * self.inserted
+    }
+
+    /// Occurrences of the pieces held, but for those that wait.
+    fn occurrences(&self) -> u64 {
+        let inline = self.slots.iter().map(|slot| slot.count).sum::<u64>();
+        self.front.all().map(|slot| slot.count).sum::<u64>() + inline + self.long.values().sum::<u64>()
     }
 
     /// Calls `visit` with at least half of the pieces, the rarest, and forgets them; stops at the first error.
@@ -263,7 +265,6 @@ impl<S: BuildHasher> PieceTable<S> {
 
     /// Hands out what occurred at most `highest` times; of the long pieces all, if too much would stay.
     fn release<E>(&mut self, highest: u64, mut visit: impl FnMut(&[u8], u64) -> Result<(), E>) -> Result<(), E> {
-        self.lookups = 0;
         self.inserted = 0;
         let mut outcome = Ok(());
         if highest == u64::MAX {
@@ -289,6 +290,7 @@ impl<S: BuildHasher> PieceTable<S> {
             }
         }
         self.long_bytes = self.long.keys().map(|key| key.len() + LONG_OVERHEAD).sum();
+        self.stayed = self.occurrences();
         outcome
     }
 }
@@ -309,16 +311,31 @@ fn prefetch(slots: &[Slot], index: usize) {
     let _ = (slots, index);
 }
 
+/// What is kept of sixteen bytes for each length of a piece.
+const KEPT: [[u64; 2]; INLINE + 1] = {
+    let mut kept = [[0; 2]; INLINE + 1];
+    let mut length = 0;
+    while length <= INLINE {
+        let mask = (1u128 << (8 * length)) - 1;
+        #[allow(clippy::cast_possible_truncation)] // the two halves
+        {
+            kept[length] = [mask as u64, (mask >> 64) as u64];
+        }
+        length += 1;
+    }
+    kept
+};
+
 /// The piece as two words: its bytes, zeros, and its length in the last byte.
 #[inline]
 fn inline_key(buffer: &[u8], start: usize, end: usize) -> (u64, u64) {
     let length = end - start;
     if let Some(window) = buffer.get(start..start + 16).and_then(|bytes| bytes.first_chunk::<16>()) {
         // One load and a mask instead of a copy of variable length.
-        let kept = u128::from_le_bytes(*window) & ((1u128 << (8 * length)) - 1);
-        let key = kept | ((length as u128) << 120);
+        let value = u128::from_le_bytes(*window);
+        let [low, high] = KEPT[length & INLINE];
         #[allow(clippy::cast_possible_truncation)] // the two halves
-        return (key as u64, (key >> 64) as u64);
+        return (value as u64 & low, ((value >> 64) as u64 & high) | ((length as u64) << 56));
     }
     let mut key = [0u8; 16];
     key[..length].copy_from_slice(&buffer[start..end]);
