@@ -13,6 +13,7 @@ use tokenizers::AddedToken;
 use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::UnicodeNormalization;
 
+use crate::block::{WINDOW, from_byte};
 use crate::tokenizer::Loaded;
 use crate::unicode::{decode, stable_under_nfc};
 
@@ -277,25 +278,17 @@ fn nfc(text: &str) -> Cow<'_, str> {
 /// Whether a text holds but characters that NFC leaves alone, whatever stands beside them; false if that takes a closer
 /// look.
 fn only_stable(bytes: &[u8]) -> bool {
-    const BLOCK: usize = 64;
-    let mut at = 0;
-    while at < bytes.len() {
-        let block = &bytes[at..bytes.len().min(at + BLOCK)];
+    let stable = stable_under_nfc();
+    (0..bytes.len()).step_by(WINDOW).all(|at| {
         // Below U+0300 (first byte 0xCC) every character is stable.
-        if block.iter().fold(0, |highest, &byte| highest.max(byte)) < 0xCC {
-            at += block.len();
-            continue;
+        let mut pending = from_byte(&bytes[at..], 0xCC);
+        let mut all = 1;
+        while pending != 0 {
+            all &= stable.wide(bytes, at + pending.trailing_zeros() as usize);
+            pending &= pending - 1;
         }
-        let end = at + block.len();
-        while at < end {
-            let (stable, length) = stable_under_nfc().at(bytes, at);
-            if stable == 0 {
-                return false;
-            }
-            at += length;
-        }
-    }
-    true
+        all == 1
+    })
 }
 
 #[cfg(test)]

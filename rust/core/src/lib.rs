@@ -8,6 +8,7 @@
 //! Arrow arrays).
 
 mod added;
+mod block;
 mod column;
 mod count;
 mod counter;

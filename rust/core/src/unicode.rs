@@ -24,7 +24,8 @@ pub const LOWER: u8 = 16;
 /// `\p{M}`, a bit of [`case_classes`].
 pub const MARK: u8 = 32;
 
-const BLOCK: usize = 256;
+/// Code points that differ in the last byte of their UTF-8 only.
+const BLOCK: usize = 64;
 const CODE_POINTS: u32 = 0x11_0000;
 
 /// One small value for each code point, in two stages.
@@ -48,9 +49,9 @@ impl CharTable {
                 table.blocks.push(block);
                 table.blocks.len() - 1
             });
-            table.stage.push(u16::try_from(index).unwrap_or(0)); // at most 4,352 blocks
+            table.stage.push(u16::try_from(index).unwrap_or(0)); // at most 17,408 blocks
         }
-        table.ascii.copy_from_slice(&table.blocks[usize::from(table.stage[0])][..128]);
+        table.ascii = std::array::from_fn(|code| table.get(u32::try_from(code).unwrap_or(0)));
         table
     }
 
@@ -76,6 +77,19 @@ impl CharTable {
     fn beyond_ascii(&self, bytes: &[u8], at: usize) -> (u8, usize) {
         let (code, length) = decode(bytes, at);
         (self.get(code), length)
+    }
+
+    /// Value of the character of several bytes that starts at `bytes[at]`; `bytes` is UTF-8.
+    #[inline]
+    pub fn wide(&self, bytes: &[u8], at: usize) -> u8 {
+        let Some(&[first, second, third, fourth]) = bytes[at..].first_chunk() else { return self.beyond_ascii(bytes, at).0 };
+        let bits = |byte: u8| usize::from(byte & 0x3F);
+        let (block, last) = match first {
+            ..0xE0 => (usize::from(first & 0x1F), second),
+            0xE0..0xF0 => (usize::from(first & 0x0F) << 6 | bits(second), third),
+            _ => (usize::from(first & 0x07) << 12 | bits(second) << 6 | bits(third), fourth),
+        };
+        self.blocks[usize::from(self.stage[block])][bits(last)]
     }
 }
 

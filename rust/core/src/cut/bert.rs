@@ -9,7 +9,7 @@
 //! those between them follows where pieces begin and where they end. Pieces lie one after the other, so that the n-th
 //! beginning and the n-th end belong together.
 
-use super::window::WINDOW;
+use crate::block::WINDOW;
 use crate::unicode::decode;
 
 /// Classes of the bytes of a window; those of no class belong to words.
@@ -164,7 +164,7 @@ fn classes(block: &[u8; WINDOW]) -> Classes {
 #[target_feature(enable = "sse2")]
 #[inline]
 fn classes_sse2(block: &[u8; WINDOW]) -> Classes {
-    use super::window::sse2::{among, bits, is, letters, load};
+    use crate::block::sse2::{among, bits, is, letters, load};
     use std::arch::x86_64::{_mm_andnot_si128, _mm_or_si128};
     let mut classes = Classes::default();
     for (index, sixteen) in block.as_chunks::<16>().0.iter().enumerate() {

@@ -14,7 +14,8 @@
 //! meet (`word|,`) if no merge joins two such bytes.
 
 use super::safe::SafeSplits;
-use super::window::{WINDOW, Window};
+use super::window::Window;
+use crate::block::WINDOW;
 
 /// The scanner for `▁`-models; pieces carry a space or `▁` where the model sees `▁`.
 #[derive(Debug)]

@@ -5,10 +5,8 @@
 //! left out, and the next window begins at the last border found. Where there is none the scanner's function for a
 //! single piece goes on, so that it is the definition and the windows a way to be faster.
 
-use crate::unicode::{CharTable, LETTER, NUMBER, SPACE};
-
-/// Bytes of a window.
-pub const WINDOW: usize = 64;
+use crate::block::{WINDOW, padded};
+use crate::unicode::{CharTable, LETTER, NUMBER, OTHER, SPACE};
 
 /// Classes of the bytes from some place on; the bits of bytes that are not known are 0.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -62,35 +60,37 @@ impl Window {
 
     /// The window over the end of a text.
     fn last(rest: &[u8]) -> Self {
-        let mut block = [0; WINDOW];
-        block[..rest.len()].copy_from_slice(rest);
         #[allow(clippy::cast_possible_truncation)] // below 64
-        let mut window = Self { known: rest.len() as u32, ends: true, ..ascii(&block) };
+        let mut window = Self { known: rest.len() as u32, ends: true, ..ascii(&padded(rest)) };
         window.forget(window.known);
         window
     }
 
     /// Gives the bytes that are not ASCII the classes of their characters.
     fn widen(&mut self, classes: &CharTable, rest: &[u8]) {
-        let mut pending = self.wide;
-        self.leads = !self.wide & (self.letters | self.numbers | self.spaces | self.others);
+        let mut pending = self.wide & self.leads;
+        let last = last_of(pending);
+        let mut spaces = 0;
         while pending != 0 {
             let at = pending.trailing_zeros();
-            let (class, length) = classes.at(rest, at as usize);
-            #[allow(clippy::cast_possible_truncation)] // at most 4
-            let length = length as u32;
-            if class == SPACE || at + length > self.known {
-                self.ends = false;
-                return self.forget(at);
+            let class = classes.wide(rest, at as usize);
+            self.letters |= u64::from(class == LETTER) << at;
+            self.numbers |= u64::from(class == NUMBER) << at;
+            self.others |= u64::from(class == OTHER) << at;
+            spaces |= u64::from(class == SPACE) << at;
+            pending &= pending - 1;
+        }
+        let tails = self.wide & !self.leads;
+        for bits in [&mut self.letters, &mut self.numbers, &mut self.others] {
+            for _ in 0..3 {
+                *bits |= (*bits << 1) & tails;
             }
-            let bits = ((1u64 << length) - 1) << at;
-            match class {
-                LETTER => self.letters |= bits,
-                NUMBER => self.numbers |= bits,
-                _ => self.others |= bits,
-            }
-            self.leads |= 1 << at;
-            pending &= !bits;
+        }
+        let shown = rest[last as usize].leading_ones() + last <= self.known;
+        let known = if shown { self.known } else { last }.min(spaces.trailing_zeros());
+        if known < self.known {
+            self.ends = false;
+            self.forget(known);
         }
     }
 
@@ -157,6 +157,12 @@ pub fn first_of(runs: u64, places: u64) -> u64 {
 #[inline]
 pub fn bit(place: usize) -> u64 {
     if place < WINDOW { 1 << place } else { 0 }
+}
+
+/// Place of the last bit.
+#[inline]
+fn last_of(bits: u64) -> u32 {
+    63 - (bits | 1).leading_zeros()
 }
 
 /// The lowest `count` bits.
@@ -230,53 +236,6 @@ pub fn number_starts(window: &Window, digits: usize, certain: &mut u64) -> u64 {
     starts
 }
 
-/// Sixteen bytes at a time: comparisons give bytes of ones where they hold.
-#[cfg(target_arch = "x86_64")]
-pub mod sse2 {
-    use std::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
-        _mm_sub_epi8,
-    };
-
-    /// The bytes as a vector.
-    #[target_feature(enable = "sse2")]
-    #[inline]
-    pub fn load(bytes: &[u8; 16]) -> __m128i {
-        let value = u128::from_le_bytes(*bytes).cast_signed();
-        #[allow(clippy::cast_possible_truncation)] // the two halves
-        _mm_set_epi64x((value >> 64) as i64, value as i64)
-    }
-
-    /// The highest bit of each byte.
-    #[target_feature(enable = "sse2")]
-    #[inline]
-    pub fn bits(of: __m128i) -> u64 {
-        u64::from(_mm_movemask_epi8(of).cast_unsigned())
-    }
-
-    /// Bytes that are this one.
-    #[target_feature(enable = "sse2")]
-    #[inline]
-    pub fn is(bytes: __m128i, byte: u8) -> __m128i {
-        _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte.cast_signed()))
-    }
-
-    /// Bytes among `count` that begin with `first`.
-    #[target_feature(enable = "sse2")]
-    #[inline]
-    pub fn among(bytes: __m128i, first: u8, count: u8) -> __m128i {
-        let above = _mm_sub_epi8(bytes, _mm_set1_epi8(first.cast_signed()));
-        _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((count - 1).cast_signed())), above)
-    }
-
-    /// ASCII letters.
-    #[target_feature(enable = "sse2")]
-    #[inline]
-    pub fn letters(bytes: __m128i) -> __m128i {
-        among(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), b'a', 26)
-    }
-}
-
 /// Classes of ASCII bytes; of the others only that they are there.
 #[cfg(target_arch = "x86_64")]
 #[inline]
@@ -292,7 +251,7 @@ fn ascii(block: &[u8; WINDOW]) -> Window {
 #[target_feature(enable = "sse2")]
 #[inline]
 fn ascii_sse2(block: &[u8; WINDOW]) -> Window {
-    use sse2::{among, bits, is, letters, load};
+    use crate::block::sse2::{among, bits, is, letters, load};
     use std::arch::x86_64::_mm_or_si128;
     let mut window = Window::default();
     for (index, sixteen) in block.as_chunks::<16>().0.iter().enumerate() {
@@ -312,8 +271,8 @@ fn ascii_sse2(block: &[u8; WINDOW]) -> Window {
         window.graphic |= bits(among(bytes, b'!', 94)) << shift;
         window.line_ends |= bits(_mm_or_si128(is(bytes, b'\r'), is(bytes, b'\n'))) << shift;
         window.apostrophes |= bits(is(bytes, b'\'')) << shift;
+        window.leads |= (0xFFFF & !bits(among(bytes, 0x80, 0x40))) << shift;
     }
-    window.leads = !window.wide;
     window
 }
 
@@ -335,8 +294,8 @@ fn ascii_portable(block: &[u8; WINDOW]) -> Window {
         window.graphic |= if byte.is_ascii_graphic() { bit } else { 0 };
         window.line_ends |= if matches!(byte, b'\r' | b'\n') { bit } else { 0 };
         window.apostrophes |= if byte == b'\'' { bit } else { 0 };
+        window.leads |= if byte & 0xC0 == 0x80 { 0 } else { bit };
     }
-    window.leads = !window.wide;
     window
 }
 

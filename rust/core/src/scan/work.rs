@@ -105,7 +105,7 @@ impl Place<'_> {
 
     /// The text as the policy wants it; `None` if the row is to be left out.
     fn text<'t>(&self, bytes: &'t [u8], index: usize) -> Result<Option<Cow<'t, str>>> {
-        match (std::str::from_utf8(bytes), self.policy) {
+        match (simdutf8::compat::from_utf8(bytes), self.policy) {
             (Ok(text), _) => Ok(Some(Cow::Borrowed(text))),
             (Err(_), InvalidUtf8::Replace) => Ok(Some(String::from_utf8_lossy(bytes))),
             (Err(_), InvalidUtf8::Skip) => Ok(None),
