@@ -82,7 +82,9 @@ impl CharTable {
     /// Value of the character of several bytes that starts at `bytes[at]`; `bytes` is UTF-8.
     #[inline]
     pub fn wide(&self, bytes: &[u8], at: usize) -> u8 {
-        let Some(&[first, second, third, fourth]) = bytes[at..].first_chunk() else { return self.beyond_ascii(bytes, at).0 };
+        let Some(&[first, second, third, fourth]) = bytes[at..].first_chunk() else {
+            return self.beyond_ascii(bytes, at).0;
+        };
         let bits = |byte: u8| usize::from(byte & 0x3F);
         let (block, last) = match first {
             ..0xE0 => (usize::from(first & 0x1F), second),

@@ -100,17 +100,23 @@ impl SafeSplits {
         if self.are_apart(last, first) {
             return false;
         }
-        if before + after == 2 || self.holds(left, right) {
+        if before + after == 2 {
             return true;
         }
         if self.absent.as_ref().is_some_and(|absent| holds_any(absent, left) || holds_any(absent, right)) {
             return true;
         }
         // Tokens may hold a character in part.
-        let sides = (1..=before).flat_map(|from| (1..=after).map(move |to| (from, to)));
-        sides
-            .filter(|(from, to)| self.lengths & 1 << (4 * (from - 1) + to - 1) != 0)
-            .any(|(from, to)| self.holds(left >> (8 * (before - from)), right & u32::MAX >> (8 * (4 - to))))
+        let within = (0x1111 * ((1 << after) - 1)) & ((1u32 << (4 * before)) - 1);
+        let mut pending = u32::from(self.lengths) & within;
+        while pending != 0 {
+            let (from, to) = (pending.trailing_zeros() / 4 + 1, pending.trailing_zeros() % 4 + 1);
+            if self.holds(left >> (8 * (before - from)), right & u32::MAX >> (8 * (4 - to))) {
+                return true;
+            }
+            pending &= pending - 1;
+        }
+        false
     }
 
     /// Emits the parts of a piece. `is_whole` tells entries that only a look-up of whole pieces finds, if there are any.

@@ -15,6 +15,9 @@ pub const NONE: u32 = u32::MAX;
 /// Words up to this many symbols are searched from end to end for each merge; longer ones use a heap.
 const SHORT: usize = 48;
 
+/// Values moved at a time.
+const MOVED: usize = 8;
+
 /// A slot that is free.
 const FREE: u64 = u64::MAX;
 /// Bits of the filter for each pair.
@@ -30,8 +33,36 @@ pub struct Merges {
     slots: Vec<u64>,
     id_bits: u32,
     rank_bits: u32,
-    /// What a merge gives, by rank.
-    results: Vec<u32>,
+    results: Results,
+}
+
+/// What a merge gives.
+#[derive(Debug)]
+enum Results {
+    /// Its rank and so much more: most vocabularies list tokens in the order of their merges.
+    Beyond(u32),
+    /// By rank.
+    Listed(Vec<u32>),
+}
+
+impl Results {
+    fn new(merges: &[(u32, u32, u32)]) -> Self {
+        let results = || merges.iter().map(|&(_, _, result)| result);
+        let beyond = results().next().unwrap_or(0);
+        if results().eq((beyond..).take(merges.len())) {
+            Self::Beyond(beyond)
+        } else {
+            Self::Listed(results().collect())
+        }
+    }
+
+    #[inline]
+    fn of(&self, rank: u32) -> u32 {
+        match self {
+            Self::Beyond(beyond) => rank + beyond,
+            Self::Listed(results) => results[rank as usize],
+        }
+    }
 }
 
 /// Room for the work on one word, kept from word to word.
@@ -56,8 +87,7 @@ impl Merges {
         }
         let slots = vec![FREE; (merges.len() * 3 / 2).next_power_of_two().max(2)];
         let filter = vec![0; (merges.len() * BITS_A_PAIR / 64).next_power_of_two().max(2)];
-        let results = merges.iter().map(|&(_, _, result)| result).collect();
-        let mut table = Self { filter, slots, id_bits, rank_bits, results };
+        let mut table = Self { filter, slots, id_bits, rank_bits, results: Results::new(merges) };
         for (rank, &(left, right, _)) in (0u64..).zip(merges) {
             let (index, pair) = table.find(left, right);
             // Of two merges of one pair the later counts.
@@ -120,21 +150,26 @@ impl Merges {
 
     fn apply_short(&self, work: &mut Workspace) {
         let Workspace { symbols, ranks, .. } = work;
-        while let Some((at, &rank)) = ranks.iter().enumerate().min_by_key(|(_, rank)| **rank) {
+        let mut length = symbols.len();
+        symbols.resize(length + 1 + MOVED, NONE);
+        ranks.resize(length + 1 + MOVED, NONE);
+        while let Some((at, &rank)) = ranks[..length].iter().enumerate().min_by_key(|(_, rank)| **rank) {
             if rank == NONE {
                 break;
             }
-            let merged = self.results[rank as usize];
+            let merged = self.results.of(rank);
             symbols[at] = merged;
-            symbols.remove(at + 1);
-            ranks.remove(at);
-            if let Some(&next) = symbols.get(at + 1) {
-                ranks[at] = self.rank(merged, next);
+            remove(symbols, at + 1, length);
+            remove(ranks, at, length);
+            length -= 1;
+            if at + 1 < length {
+                ranks[at] = self.rank(merged, symbols[at + 1]);
             }
             if at > 0 {
                 ranks[at - 1] = self.rank(symbols[at - 1], merged);
             }
         }
+        symbols.truncate(length);
     }
 
     /// The same with a heap of (rank, position) and links between the symbols that are left.
@@ -160,7 +195,7 @@ impl Merges {
             if self.rank(symbols[at as usize], symbols[next as usize]) != wanted {
                 continue;
             }
-            symbols[at as usize] = self.results[wanted as usize];
+            symbols[at as usize] = self.results.of(wanted);
             symbols[next as usize] = NONE;
             let after = links[next as usize].1;
             links[at as usize].1 = after;
@@ -174,6 +209,16 @@ impl Merges {
         }
         symbols.retain(|&id| id != NONE);
         work.shrink();
+    }
+}
+
+/// Removes one of the first `length` values. There is room behind them: a few are moved at a time, without a call.
+#[inline]
+fn remove(values: &mut [u32], at: usize, length: usize) {
+    for from in (at..length).step_by(MOVED) {
+        if let Some(moved) = values[from..].first_chunk_mut::<{ MOVED + 1 }>() {
+            moved.copy_within(1.., 0);
+        }
     }
 }
 
