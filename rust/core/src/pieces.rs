@@ -54,7 +54,8 @@ impl Pieces {
     }
 
     /// Counts `weight` more of the piece `buffer[start..end]`.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // once for each piece
     pub fn add(&mut self, sink: &mut impl Sink, buffer: &[u8], start: usize, end: usize, weight: u64) {
         if self.bypass > 0 || end - start > INLINE {
             return self.add_other(sink, &buffer[start..end], weight);

@@ -34,7 +34,7 @@ const FREE: Place = Place { low: 0, high: u64::MAX, packed: 0 };
 /// The small table.
 #[derive(Debug)]
 pub struct Front {
-    places: Box<[Place; MOST]>,
+    places: Box<[Place]>,
     /// Bits of a hash that do not tell the place.
     shift: u32,
 }
@@ -43,14 +43,14 @@ impl Front {
     /// A table of a small part of `memory` bytes.
     pub fn new(memory: usize) -> Self {
         let most = (memory / 64 / size_of::<Place>()).clamp(2, MOST);
-        let places = vec![FREE; MOST].into_boxed_slice().try_into().unwrap_or_else(|_| Box::new([FREE; MOST]));
-        Self { places, shift: u64::BITS - most.ilog2() }
+        Self { places: vec![FREE; 1 << most.ilog2()].into(), shift: u64::BITS - most.ilog2() }
     }
 
     /// Takes one occurrence of a piece; false if it has no place here.
     ///
     /// One piece in five has none, which no processor foresees: hence no branch.
     #[inline(always)]
+    #[allow(clippy::inline_always)] // once for each piece of a text
     pub fn add(&mut self, piece: Slot, hash: u64) -> bool {
         let index = self.index(hash);
         let place = &mut self.places[index];
@@ -92,6 +92,6 @@ impl Front {
     fn index(&self, hash: u64) -> usize {
         #[allow(clippy::cast_possible_truncation)] // below the number of places
         let index = (hash >> self.shift) as usize;
-        index & (MOST - 1)
+        index
     }
 }

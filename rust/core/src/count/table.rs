@@ -103,6 +103,7 @@ impl<S: BuildHasher> PieceTable<S> {
     ///
     /// `Err(Full)` means that it is taken but not yet counted: make room and call [`PieceTable::settle`].
     #[inline(always)]
+    #[allow(clippy::inline_always)] // once for each piece of a text
     pub fn add(&mut self, buffer: &[u8], start: usize, end: usize, weight: u64) -> Result<(), Full> {
         let (low, high) = inline_key(buffer, start, end);
         let piece = Slot { low, high, count: weight };

@@ -69,7 +69,7 @@ impl Window {
     /// Gives the bytes that are not ASCII the classes of their characters.
     fn widen(&mut self, classes: &CharTable, rest: &[u8]) {
         let mut pending = self.wide & self.leads;
-        let last = last_of(pending);
+        let last = (pending | 1).ilog2();
         let mut spaces = 0;
         while pending != 0 {
             let at = pending.trailing_zeros();
@@ -157,12 +157,6 @@ pub fn first_of(runs: u64, places: u64) -> u64 {
 #[inline]
 pub fn bit(place: usize) -> u64 {
     if place < WINDOW { 1 << place } else { 0 }
-}
-
-/// Place of the last bit.
-#[inline]
-fn last_of(bits: u64) -> u32 {
-    63 - (bits | 1).leading_zeros()
 }
 
 /// The lowest `count` bits.
