@@ -8,7 +8,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, Input, Match, MatchKind};
+use memchr::memmem::Finder;
 use tokenizers::AddedToken;
 use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::UnicodeNormalization;
@@ -53,6 +54,8 @@ pub enum Guard {
 #[derive(Debug)]
 struct Matcher {
     search: AhoCorasick,
+    /// What all tokens begin with, if that is more than a byte: often there is none of it in a row.
+    beginning: Option<Finder<'static>>,
     ids: Vec<u32>,
     plain: Vec<bool>,
 }
@@ -66,17 +69,25 @@ impl Matcher {
             .match_kind(MatchKind::LeftmostLongest)
             .build(tokens.iter().map(|(_, _, pattern)| pattern))
             .map_err(|e| e.to_string())?;
+        let beginning = common_beginning(tokens.iter().map(|(_, _, pattern)| pattern.as_bytes()));
         Ok(Some(Self {
             search,
+            beginning: (beginning.len() > 1).then(|| Finder::new(beginning).into_owned()),
             ids: tokens.iter().map(|&(id, _, _)| id).collect(),
             plain: tokens.iter().map(|(_, token, _)| !(token.lstrip || token.rstrip || token.single_word)).collect(),
         }))
     }
 
+    /// What is found, leftmost-longest.
+    fn find<'h>(&self, haystack: &'h str) -> impl Iterator<Item = Match> + use<'_, 'h> {
+        let from = self.beginning.as_ref().map_or(Some(0), |beginning| beginning.find(haystack.as_bytes()));
+        from.into_iter().flat_map(move |from| self.search.find_iter(Input::new(haystack).range(from..)))
+    }
+
     /// Calls `token` and `text` for the parts of `haystack`; false if a token here needs the crate.
     fn split(&self, haystack: &str, mut part: impl FnMut(Option<u32>, Range<usize>)) -> bool {
         let mut done = 0;
-        for found in self.search.find_iter(haystack) {
+        for found in self.find(haystack) {
             let index = found.pattern().as_usize();
             if !self.plain[index] {
                 return false;
@@ -92,6 +103,15 @@ impl Matcher {
         }
         true
     }
+}
+
+/// The longest beginning that all have.
+fn common_beginning<'t>(mut texts: impl Iterator<Item = &'t [u8]>) -> &'t [u8] {
+    let first = texts.next().unwrap_or_default();
+    texts.fold(first, |common, text| {
+        let length = common.iter().zip(text).take_while(|(one, other)| one == other).count();
+        &common[..length]
+    })
 }
 
 /// The added tokens of a tokenizer, ready for the search.
@@ -177,7 +197,7 @@ impl AddedTokens {
 
     /// Whether [`AddedTokens::split`] would give a row back as one text, as it is.
     pub fn leaves_whole(&self, row: &str) -> bool {
-        let absent = |tokens: &Option<Matcher>| tokens.as_ref().is_none_or(|tokens| !tokens.search.is_match(row));
+        let absent = |tokens: &Option<Matcher>| tokens.as_ref().is_none_or(|tokens| tokens.find(row).next().is_none());
         let normal = || self.normalization != Normalization::Nfc || nfc(row) == row;
         !row.is_empty()
             && !self.may_match_later(row.as_bytes())

@@ -1,6 +1,6 @@
 //! What may spell an added token after BERT's normaliser, against that normaliser.
 
-use super::may_spell;
+use super::{common_beginning, may_spell};
 use crate::piece::normalized;
 use crate::tokenizer::Loaded;
 
@@ -24,4 +24,13 @@ fn what_spells_nothing_leaves_no_ascii() {
         assert!(may_spell(character), "{character:?}");
     }
     assert!(!"中бनα“".chars().any(may_spell));
+}
+
+#[test]
+fn beginnings_in_common() {
+    let common = |texts: &[&'static str]| common_beginning(texts.iter().map(|text| text.as_bytes()));
+    assert_eq!(common(&["   ", "  ", "    "]), b"  ");
+    assert_eq!(common(&["<a>", "<b>"]), b"<");
+    assert_eq!(common(&["<a>"]), b"<a>");
+    assert!(common(&["a", "b", "a"]).is_empty() && common(&[]).is_empty());
 }

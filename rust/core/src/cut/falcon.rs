@@ -22,20 +22,9 @@ impl Falcon {
     /// Emits the pieces of a segment.
     #[inline]
     pub fn cut(&self, bytes: &[u8], mut emit: impl FnMut(usize, usize)) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let window = Window::narrow(bytes, at).until_wide();
-            let (starts, complete) = Self::starts(&window);
-            let begin = window::up_to_last(at, starts, &mut emit);
-            at = match begin {
-                _ if complete => {
-                    emit(begin, bytes.len());
-                    bytes.len()
-                }
-                _ if begin == at => self.run(bytes, at, &mut emit),
-                _ => begin,
-            };
-        }
+        let window = |at| Window::narrow(bytes, at).until_wide();
+        let starts = |window: &Window, _: &[u8]| Self::starts(window);
+        window::cut_by(bytes, 0, window, starts, |at, emit| self.run(bytes, at, emit), &mut emit);
     }
 
     /// Where pieces begin in a window of ASCII for certain, and whether that is all of the rest of the text.

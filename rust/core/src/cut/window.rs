@@ -167,33 +167,53 @@ pub fn below(count: u32) -> u64 {
 
 /// Calls `emit` with each piece of `bytes` from `from` on.
 ///
-/// `starts` gives the places of a window where pieces begin for certain; `next` the end of a single piece.
+/// `window` gives the window at a place, `starts` the places in it where pieces begin for certain and whether these are
+/// all up to the end of the text; where that is none, `go_on` emits what begins at a place and gives where it ends.
 #[inline]
-pub fn cut(
+pub fn cut_by<E: FnMut(usize, usize)>(
+    bytes: &[u8],
+    from: usize,
+    window: impl Fn(usize) -> Window,
+    starts: impl Fn(&Window, &[u8]) -> (u64, bool),
+    go_on: impl Fn(usize, &mut E) -> usize,
+    mut emit: E,
+) {
+    let mut at = from;
+    while at < bytes.len() {
+        let (starts, complete) = starts(&window(at), &bytes[at..]);
+        let begin = up_to_last(at, starts, &mut emit);
+        at = match begin {
+            _ if complete => {
+                emit(begin, bytes.len());
+                bytes.len()
+            }
+            _ if begin == at => go_on(at, &mut emit),
+            _ => begin,
+        };
+    }
+}
+
+/// The same with windows of all characters; `next` gives the end of a single piece.
+#[inline]
+pub fn cut<E: FnMut(usize, usize)>(
     classes: &CharTable,
     bytes: &[u8],
     from: usize,
     starts: impl Fn(&Window, &[u8]) -> (u64, bool),
     next: impl Fn(usize) -> usize,
-    mut emit: impl FnMut(usize, usize),
+    emit: E,
 ) {
-    let mut at = from;
-    while at < bytes.len() {
-        let window = Window::new(classes, bytes, at);
-        let (starts, complete) = starts(&window, &bytes[at..]);
-        let mut begin = up_to_last(at, starts, &mut emit);
-        if complete || begin == at {
-            let end = if complete { bytes.len() } else { next(at) };
-            emit(begin, end);
-            begin = end;
-        }
-        at = begin;
-    }
+    let go_on = |at, emit: &mut E| {
+        let end = next(at);
+        emit(at, end);
+        end
+    };
+    cut_by(bytes, from, |at| Window::new(classes, bytes, at), starts, go_on, emit);
 }
 
 /// Emits the pieces of a window at `at` that end where others start, and gives where the last of these starts.
 #[inline]
-pub fn up_to_last(at: usize, starts: u64, mut emit: impl FnMut(usize, usize)) -> usize {
+fn up_to_last(at: usize, starts: u64, mut emit: impl FnMut(usize, usize)) -> usize {
     let mut begin = at;
     let mut pending = starts & !1;
     while pending != 0 {

@@ -16,6 +16,8 @@ pub struct Bpe {
     merges: Merges,
     /// Pieces are bytes, to be spelled in the byte-level alphabet.
     bytes: Option<Bytes>,
+    /// Otherwise: ASCII text whose spaces stand for `▁`.
+    marked: Option<Bytes>,
     /// Entries of one character.
     characters: HashMap<char, u32, foldhash::fast::FixedState>,
     /// Ids of `<0x00>` to `<0xFF>`.
@@ -109,6 +111,12 @@ impl Bpe {
         let mut buffer = [0; 4];
         let mut id = |character: char| vocabulary.get(character.encode_utf8(&mut buffer) as &str).copied();
         let bytes = byte_level.then(|| BYTE_ALPHABET.map(|character| id(character).unwrap_or(NONE)));
+        let mut ascii = |byte: u8| match byte {
+            b' ' => id('▁'),
+            byte if byte.is_ascii() => id(char::from(byte)),
+            _ => None,
+        };
+        let marked = (!byte_level).then(|| (0..=u8::MAX).map(|byte| ascii(byte).unwrap_or(NONE)).collect::<Vec<_>>());
         let single = |token: &str| token.chars().next().filter(|c| c.len_utf8() == token.len());
         let byte = |byte: u32| vocabulary.get(&format!("<{byte:#04X}>")).copied();
         let fallback: Option<Vec<Option<u32>>> = model.byte_fallback.then(|| (0..256).map(byte).collect());
@@ -118,6 +126,7 @@ impl Bpe {
         let mut this = Self {
             odd_parts: merges.iter().any(|(left, right, _)| odd.contains(left) || odd.contains(right)),
             results: merges.iter().filter_map(|(_, _, id)| names.get(id).map(|&name| name.clone())).collect(),
+            marked: marked.map(|ids| Bytes::new(&ids, &table)),
             bytes: bytes.map(|ids| Bytes::new(&ids, &table)),
             merges: table,
             characters: vocabulary.iter().filter_map(|(token, &id)| Some((single(token)?, id))).collect(),
@@ -165,6 +174,19 @@ impl Bpe {
         }
         self.merges.apply(work);
         work.symbols.iter().copied().for_each(token);
+    }
+
+    /// Calls `token` with each id of a text whose spaces stand for `▁`; false, without a call, if it is not such that each
+    /// byte is an entry.
+    pub fn tokenize_marked(&self, text: &[u8], work: &mut Workspace, token: impl FnMut(u32)) -> bool {
+        let Some(marked) = self.marked.as_ref().filter(|_| self.whole.is_empty()) else { return false };
+        work.symbols.clear();
+        if !marked.spell(text, work) {
+            return false;
+        }
+        self.merges.apply_ranked(work);
+        work.symbols.iter().copied().for_each(token);
+        true
     }
 
     /// The symbols that a word begins with, in the crate's order: an unknown one is held back until a known one comes.

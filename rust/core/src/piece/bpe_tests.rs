@@ -48,7 +48,23 @@ fn agree(library: &Library, texts: &[String]) {
         let mut got = Vec::new();
         native.tokenize(text.as_bytes(), &mut work, |id| got.push(id));
         assert_eq!(got, expected, "{text:?}");
+        let mut got = Vec::new();
+        let marked = text.replace('▁', " ");
+        if !text.contains(' ') && native.tokenize_marked(marked.as_bytes(), &mut work, |id| got.push(id)) {
+            assert_eq!(got, expected, "{marked:?}");
+        }
     }
+}
+
+#[test]
+fn ascii_with_spaces_needs_no_spelling() {
+    let alphabet = ["a", "b", "▁", "é"].map(String::from);
+    let options = Options { unknown: None, fuse: false, fallback: false, ignore_merges: false };
+    let native =
+        Bpe::new(&library(&alphabet, &[(2, 0), (4, 1)], &options), false).unwrap_or_else(|| panic!("no model"));
+    let taken = |text: &str| native.tokenize_marked(text.as_bytes(), &mut Workspace::default(), |_| ());
+    assert!(taken(" abab"));
+    assert!(!taken(" abc") && !taken(" é"));
 }
 
 proptest! {

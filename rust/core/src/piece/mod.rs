@@ -122,7 +122,6 @@ impl PieceTokenizer {
         mut token: impl FnMut(u32),
     ) -> Result<()> {
         let Workspace { text: spelled, marked, words, model: room } = space;
-        let mut word = |word: &str| self.model.tokenize(loaded, word, room, &mut token);
         if matches!(self.spelling, Spelling::ByteLevel) {
             if let Model::Bpe(model) = &self.model {
                 model.tokenize(piece, &mut room.merging, token);
@@ -130,8 +129,15 @@ impl PieceTokenizer {
             }
             spelled.clear();
             spelled.extend(piece.iter().map(|&byte| BYTE_ALPHABET[usize::from(byte)]));
-            return word(spelled);
+            return self.model.tokenize(loaded, spelled, room, &mut token);
         }
+        if matches!(self.spelling, Spelling::Metaspace)
+            && let Model::Bpe(model) = &self.model
+            && model.tokenize_marked(piece, &mut room.merging, &mut token)
+        {
+            return Ok(());
+        }
+        let mut word = |word: &str| self.model.tokenize(loaded, word, room, &mut token);
         if let Spelling::Bert { characters, .. } = &self.spelling
             && !piece.iter().all(u8::is_ascii_alphanumeric)
             && words.split(characters, loaded, piece)
