@@ -108,7 +108,7 @@ impl<S: BuildHasher> PieceTable<S> {
         let (low, high) = inline_key(buffer, start, end);
         let piece = Slot { low, high, count: weight };
         let found = self.front.add(piece, self.hash(low, high));
-        self.batch[self.waiting % BATCH] = piece;
+        self.batch[self.waiting] = piece;
         self.waiting += usize::from(!found);
         if self.waiting == BATCH { self.settle() } else { Ok(()) }
     }
