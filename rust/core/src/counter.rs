@@ -104,19 +104,14 @@ impl Counter {
         self.counts.histogram.add(id, 1);
     }
 
-    /// Gives the table away, so that what several workers met is tokenised once; one of about `memory` bytes takes its place.
-    pub fn hand_over(&mut self, memory: usize) -> Handed {
-        let mut sink = One { engine: &self.engine, histogram: &mut self.counts.histogram };
-        self.pieces.hand_over(&mut sink, memory)
+    /// Gives the table away, so that what several workers met is tokenised once.
+    pub fn hand_over(&mut self) -> Handed {
+        self.pieces.hand_over(&mut One { engine: &self.engine, histogram: &mut self.counts.histogram })
     }
 
-    /// Counts the pieces that lie in a part of each of these tables.
-    pub fn take_in<'a>(&mut self, tables: impl Iterator<Item = &'a Handed>, part: usize) {
-        let mut sink = One { engine: &self.engine, histogram: &mut self.counts.histogram };
-        for table in tables {
-            table.visit(part, |piece, count| self.pieces.add(&mut sink, piece, 0, piece.len(), count));
-        }
-        self.pieces.flush(&mut sink);
+    /// Tokenises the pieces that lie in a part of each of these tables.
+    pub fn take_in(&mut self, tables: &[&Handed], part: usize) {
+        self.pieces.take_in(&mut One { engine: &self.engine, histogram: &mut self.counts.histogram }, tables, part);
     }
 
     /// Tokenises what the table holds and gives everything counted.

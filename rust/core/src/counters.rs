@@ -19,8 +19,6 @@ use crate::pieces::{Pieces, Sink};
 
 /// Sets of tokenizers of a group that have a table.
 const SETS: usize = 4;
-/// Part of the memory bound for the pieces taken in from tables, a few at a time.
-const TAKEN_IN: usize = 8;
 
 /// Counts texts for several tokenizers.
 #[derive(Debug)]
@@ -140,15 +138,14 @@ impl Counters {
     /// # Errors
     /// What a model says of a piece that had to leave its table.
     pub fn hand_over(&mut self) -> Result<Vec<Table>> {
-        let room = self.memory / TAKEN_IN / self.each.len().max(1);
         let mut tables = Vec::new();
         for Shared { set, mut pieces } in self.shared.iter_mut().flat_map(std::mem::take) {
-            let handed = pieces.hand_over(&mut Several { each: &mut self.each, set: &set }, 0);
+            let handed = pieces.hand_over(&mut Several { each: &mut self.each, set: &set });
             pieces.outcome()?;
             tables.push(Table { set, pieces: handed });
         }
         for (index, counter) in self.each.iter_mut().enumerate() {
-            tables.push(Table { set: vec![index], pieces: counter.hand_over(room) });
+            tables.push(Table { set: vec![index], pieces: counter.hand_over() });
         }
         Ok(tables)
     }
@@ -156,8 +153,8 @@ impl Counters {
     /// Counts the pieces that lie in a part of each of these tables.
     pub fn take_in(&mut self, tables: &[Table], part: usize) {
         for (index, counter) in self.each.iter_mut().enumerate() {
-            let its = tables.iter().filter(|table| table.set.contains(&index));
-            counter.take_in(its.map(|table| &table.pieces), part);
+            let its = tables.iter().filter(|table| table.set.contains(&index)).map(|table| &table.pieces);
+            counter.take_in(&its.collect::<Vec<_>>(), part);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The pieces that wait in a table to be tokenised, for one tokenizer or for several.
 
-use crate::count::{Handed, Histogram, INLINE, PieceTable};
+use crate::count::{Handed, Histogram, INLINE, PieceTable, Union};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::piece::Workspace;
@@ -9,9 +9,6 @@ use crate::piece::Workspace;
 const LONGEST_KEY: usize = 1 << 10;
 /// Pieces tokenised without the table after one that held little but single occurrences.
 const BYPASS: u64 = 1 << 20;
-
-/// Hashes of a table that takes in others', unlike theirs: pieces of one part agree in the highest bits of the others'.
-const TAKING_IN: (u64, u64) = (1, 0xd6e8_feb8_6659_fd93);
 
 /// Whom a distinct piece is tokenised for.
 pub trait Sink {
@@ -42,6 +39,7 @@ impl Sink for One<'_> {
 #[derive(Debug)]
 pub struct Pieces {
     table: PieceTable,
+    union: Union,
     bypass: u64,
     work: Workspace,
     failed: Option<Error>,
@@ -50,7 +48,8 @@ pub struct Pieces {
 impl Pieces {
     /// Pieces whose table stays below about `memory` bytes.
     pub fn new(memory: usize) -> Self {
-        Self { table: PieceTable::new(memory), bypass: 0, work: Workspace::default(), failed: None }
+        let table = PieceTable::new(memory);
+        Self { table, union: Union::default(), bypass: 0, work: Workspace::default(), failed: None }
     }
 
     /// Counts `weight` more of the piece `buffer[start..end]`.
@@ -80,13 +79,18 @@ impl Pieces {
         self.release(sink, |table, visit| table.drain(visit));
     }
 
-    /// Gives the table away; one of about `memory` bytes, to take in others, takes its place.
-    pub fn hand_over(&mut self, sink: &mut impl Sink, memory: usize) -> Handed {
+    /// Gives the table away; what is counted from now on is tokenised at once.
+    pub fn hand_over(&mut self, sink: &mut impl Sink) -> Handed {
         self.settle(sink);
-        self.bypass = 0;
-        let (seed, spread) = TAKING_IN;
-        let taking_in = PieceTable::with_hasher(memory, foldhash::fast::FixedState::with_seed(seed), spread);
-        Handed::new(std::mem::replace(&mut self.table, taking_in))
+        Handed(std::mem::replace(&mut self.table, PieceTable::new(0)))
+    }
+
+    /// Tokenises the pieces that lie in a part of each of these tables.
+    pub fn take_in(&mut self, sink: &mut impl Sink, tables: &[&Handed], part: usize) {
+        let Self { union, work, .. } = self;
+        if let Err(error) = union.visit(tables, part, |piece, count| sink.tokenize(piece, count, work)) {
+            self.failed.get_or_insert(error);
+        }
     }
 
     /// Counts what waits for its slot, making room until it is counted.

@@ -24,8 +24,9 @@ use work::{Values, Work};
 
 /// Text handed to a worker at a time, about.
 const CHUNK_BYTES: usize = 1 << 20;
-/// Piece table of a worker unless the caller bounds memory.
-const TABLE_BYTES: usize = 96 << 20;
+/// Piece table of a worker unless the caller bounds memory, and for how many tokenizers it has as much.
+const TABLE_BYTES: usize = 32 << 20;
+const TABLES: usize = 3;
 
 /// How to scan.
 #[derive(Debug, Clone)]
@@ -110,7 +111,8 @@ impl Scan {
     /// [`Error::Usage`] for options that contradict each other, no tokenizer, or threads that the system refuses.
     pub fn start(engines: Vec<Arc<Engine>>, options: ScanOptions) -> Result<Self> {
         check(&engines, &options)?;
-        let memory = options.memory.map_or(TABLE_BYTES, |memory| memory / (options.threads + 1));
+        let usual = TABLE_BYTES * engines.len().min(TABLES);
+        let memory = options.memory.map_or(usual, |memory| memory / (options.threads + 1));
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new(options.threads, engines.len())),
             engines: Arc::new(Engines::new(engines)),

@@ -5,7 +5,7 @@
 //! hash; whoever finds it taken goes to the large table, and the one that has it leaves only after several such visits
 //! without an occurrence of its own.
 
-use super::table::Slot;
+use super::slot::Slot;
 
 /// Places at most, a power of two: 256 KB.
 const MOST: usize = 1 << 13;

@@ -3,11 +3,13 @@
 mod front;
 mod handed;
 mod histogram;
+mod slot;
 mod table;
 
-pub use handed::{Handed, PARTS};
+pub use handed::{Handed, PARTS, Union};
 pub use histogram::Histogram;
-pub use table::{INLINE, PieceTable};
+pub use slot::INLINE;
+pub use table::PieceTable;
 
 /// Where a hash belongs among so many places, a power of two: by its highest bits, so that tables of any size agree on
 /// the order.

@@ -1,24 +1,21 @@
 //! The piece table: how often each distinct piece occurred, in bounded memory.
 //!
-//! Keys of up to 15 bytes lie inline beside their count in one 24-byte slot (open addressing, linear probing); the
-//! sixteenth byte holds the length, so that a piece and the same piece followed by NUL differ. Longer keys go to a
-//! standard map. Inline pieces wait in a small batch while their slots are fetched from memory.
+//! Open addressing, linear probing. The bytes of pieces that do not lie in their slot are kept end to end beside it.
+//! Inline pieces wait in a small batch while their slots are fetched from memory.
 //!
 //! When the bound is reached the rarest pieces, at least half of them, are handed out for tokenising and leave; frequent
 //! ones stay with their counts and are tokenised once, at the end. That stays exact because counts add.
 
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use super::front::Front;
 use super::home;
+use super::slot::{LONGEST, Slot};
 
-/// Longest key that lies inline.
-pub const INLINE: usize = 15;
 /// Slots at the start; a power of two.
 const FIRST_SLOTS: usize = 1 << 12;
-/// What an entry of the long map costs beside its bytes, roughly.
-const LONG_OVERHEAD: usize = 64;
+/// A table that outgrows these takes all its memory at once: a long text then needs what an endless one does.
+const SOME_SLOTS: usize = 1 << 16;
 /// Inline pieces that wait for their slots.
 const BATCH: usize = 64;
 /// Odd, and with a byte that UTF-8 does not use.
@@ -30,29 +27,6 @@ const FREQUENT: usize = 255;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Slot {
-    pub(super) low: u64,
-    pub(super) high: u64,
-    pub(super) count: u64,
-}
-
-impl Slot {
-    /// The key: its length is in the last byte.
-    fn key(&self) -> [u8; INLINE + 1] {
-        let mut key = [0; INLINE + 1];
-        key[..8].copy_from_slice(&self.low.to_le_bytes());
-        key[8..].copy_from_slice(&self.high.to_le_bytes());
-        key
-    }
-
-    /// Calls `visit` with the piece and its count.
-    pub(super) fn show<T>(&self, visit: impl FnOnce(&[u8], u64) -> T) -> T {
-        let key = self.key();
-        visit(&key[..usize::from(key[INLINE])], self.count)
-    }
-}
-
 /// Distinct pieces with their counts.
 #[derive(Debug)]
 pub struct PieceTable<S = foldhash::fast::FixedState> {
@@ -60,9 +34,10 @@ pub struct PieceTable<S = foldhash::fast::FixedState> {
     pub(super) slots: Vec<Slot>,
     used: usize,
     most_slots: usize,
-    pub(super) long: HashMap<Box<[u8]>, u64, S>,
-    long_bytes: usize,
-    most_long_bytes: usize,
+    /// Bytes of the long pieces.
+    pub(super) keys: Vec<u8>,
+    most_keys: usize,
+    hasher: S,
     batch: [Slot; BATCH],
     waiting: usize,
     /// Occurrences of the pieces that stayed when room was last made.
@@ -81,16 +56,16 @@ impl PieceTable {
 impl<S: BuildHasher> PieceTable<S> {
     /// The same with a hash of the caller's choice; `spread` multiplies the inline keys (0 makes all of them collide).
     pub fn with_hasher(memory: usize, hasher: S, spread: u64) -> Self {
-        let slots = (memory / 3 / size_of::<Slot>()).max(2);
+        let slots = (memory / 2 / size_of::<Slot>()).max(2);
         let most_slots = if slots.is_power_of_two() { slots } else { slots.next_power_of_two() / 2 };
         Self {
             front: Front::new(memory),
             slots: vec![Slot::default(); FIRST_SLOTS.min(most_slots)],
             used: 0,
             most_slots,
-            long: HashMap::with_hasher(hasher),
-            long_bytes: 0,
-            most_long_bytes: memory / 3,
+            keys: Vec::new(),
+            most_keys: (memory / 8).min(u32::MAX as usize),
+            hasher,
             batch: [Slot::default(); BATCH],
             waiting: 0,
             stayed: 0,
@@ -105,9 +80,8 @@ impl<S: BuildHasher> PieceTable<S> {
     #[inline(always)]
     #[allow(clippy::inline_always)] // once for each piece of a text
     pub fn add(&mut self, buffer: &[u8], start: usize, end: usize, weight: u64) -> Result<(), Full> {
-        let (low, high) = inline_key(buffer, start, end);
-        let piece = Slot { low, high, count: weight };
-        let found = self.front.add(piece, self.hash(low, high));
+        let piece = Slot::inline(buffer, start, end, weight);
+        let found = self.front.add(piece, self.hash(&piece));
         self.batch[self.waiting] = piece;
         self.waiting += usize::from(!found);
         if self.waiting == BATCH { self.settle() } else { Ok(()) }
@@ -120,8 +94,8 @@ impl<S: BuildHasher> PieceTable<S> {
         let mut left = 0;
         for index in 0..self.waiting {
             let piece = self.batch[index];
-            let slot = self.front.visit(piece, self.hash_of(&piece));
-            let hash = self.hash_of(&slot);
+            let slot = self.front.visit(piece, self.hash(&piece));
+            let hash = self.hash(&slot);
             prefetch(&self.slots, self.home(hash));
             self.batch[left] = slot;
             hashes[left] = hash;
@@ -153,6 +127,32 @@ impl<S: BuildHasher> PieceTable<S> {
         }
     }
 
+    /// Counts `weight` more of a piece that does not lie inline; `Err(Full)` if it was **not** counted.
+    #[inline(never)]
+    pub fn add_long(&mut self, key: &[u8], weight: u64) -> Result<(), Full> {
+        let hash = self.hasher.hash_one(key);
+        let mask = self.slots.len() - 1;
+        let mut index = self.home(hash);
+        while self.slots[index].count > 0 {
+            let slot = &mut self.slots[index];
+            if slot.low == hash && slot.is_long() && slot.among(&self.keys) == key {
+                slot.count += weight;
+                return Ok(());
+            }
+            index = (index + 1) & mask;
+        }
+        let start = self.keys.len();
+        if key.len() > LONGEST.min(self.most_keys - start) {
+            return Err(Full);
+        }
+        #[allow(clippy::cast_possible_truncation)] // at most `most_keys`
+        self.insert(index, Slot::long(hash, &(start as u32..(start + key.len()) as u32), weight))?;
+        // No more is ever taken: what is not used yet lies in no memory.
+        self.keys.reserve_exact(self.most_keys - start);
+        self.keys.extend_from_slice(key);
+        Ok(())
+    }
+
     #[cold]
     fn insert(&mut self, index: usize, piece: Slot) -> Result<(), Full> {
         if (self.used + 1) * 4 <= self.slots.len() * 3 {
@@ -168,19 +168,19 @@ impl<S: BuildHasher> PieceTable<S> {
         Ok(())
     }
 
-    /// One multiplication to 128 bits, folded. The constants hold bytes that no text and no length has where it matters:
-    /// neither factor is ever 0.
+    /// Hash of an inline piece: one multiplication to 128 bits, folded. The constants hold bytes that no text and no length
+    /// has where it matters: neither factor is ever 0.
     #[inline]
-    fn hash(&self, low: u64, high: u64) -> u64 {
-        let product = u128::from(low ^ self.spread) * u128::from(high ^ 0xff51_afd7_ed55_8ccd);
+    fn hash(&self, piece: &Slot) -> u64 {
+        let product = u128::from(piece.low ^ self.spread) * u128::from(piece.high ^ 0xff51_afd7_ed55_8ccd);
         #[allow(clippy::cast_possible_truncation)] // the two halves
         let folded = (product as u64) ^ ((product >> 64) as u64);
         folded.wrapping_mul(self.spread)
     }
 
-    /// Hash of a piece in its slot.
+    /// Hash of any piece in its slot.
     pub(super) fn hash_of(&self, slot: &Slot) -> u64 {
-        self.hash(slot.low, slot.high)
+        if slot.is_long() { slot.low } else { self.hash(slot) }
     }
 
     /// Where a piece is looked for first.
@@ -200,32 +200,22 @@ impl<S: BuildHasher> PieceTable<S> {
     }
 
     fn grow(&mut self) {
-        let doubled = vec![Slot::default(); self.slots.len() * 2];
-        let old = std::mem::replace(&mut self.slots, doubled);
+        let mut slots = self.slots.len() * 2;
+        if slots > SOME_SLOTS {
+            slots = self.most_slots;
+            let used = self.keys.len();
+            self.keys.reserve_exact(self.most_keys - used);
+            self.keys.resize(self.most_keys, 0);
+            self.keys.truncate(used);
+        }
+        let old = std::mem::replace(&mut self.slots, vec![Slot::default(); slots]);
         old.into_iter().filter(|slot| slot.count > 0).for_each(|slot| self.place(slot));
-    }
-
-    /// Counts `weight` more of a piece of any length in the map; `Err(Full)` if it was **not** counted.
-    #[inline(never)]
-    pub fn add_long(&mut self, key: &[u8], weight: u64) -> Result<(), Full> {
-        if let Some(count) = self.long.get_mut(key) {
-            *count += weight;
-            return Ok(());
-        }
-        let cost = key.len() + LONG_OVERHEAD;
-        if self.long_bytes + cost > self.most_long_bytes {
-            return Err(Full);
-        }
-        self.long_bytes += cost;
-        self.inserted += 1;
-        self.long.insert(key.into(), weight);
-        Ok(())
     }
 
     /// Distinct pieces held behind the front.
     #[cfg(test)]
     pub fn len(&self) -> usize {
-        self.used + self.long.len()
+        self.used
     }
 
     /// Less than half of the occurrences since room was last made were of pieces in the table already.
@@ -235,8 +225,8 @@ impl<S: BuildHasher> PieceTable<S> {
 
     /// Occurrences of the pieces held, but for those that wait.
     fn occurrences(&self) -> u64 {
-        let inline = self.slots.iter().map(|slot| slot.count).sum::<u64>();
-        self.front.all().map(|slot| slot.count).sum::<u64>() + inline + self.long.values().sum::<u64>()
+        let counts = |slots: &mut dyn Iterator<Item = Slot>| slots.map(|slot| slot.count).sum::<u64>();
+        counts(&mut self.front.all()) + counts(&mut self.slots.iter().copied())
     }
 
     /// Calls `visit` with at least half of the pieces, the rarest, and forgets them; stops at the first error.
@@ -250,7 +240,7 @@ impl<S: BuildHasher> PieceTable<S> {
         self.release(u64::MAX, visit)
     }
 
-    /// The lowest count such that at least half of the inline pieces have it or a lower one.
+    /// The lowest count such that at least half of the pieces have it or a lower one.
     fn median_count(&self) -> u64 {
         let mut having = [0usize; FREQUENT + 1];
         for slot in self.slots.iter().filter(|slot| slot.count > 0) {
@@ -267,32 +257,48 @@ impl<S: BuildHasher> PieceTable<S> {
     /// Hands out what occurred at most `highest` times; of the long pieces all, if too much would stay.
     fn release<E>(&mut self, highest: u64, mut visit: impl FnMut(&[u8], u64) -> Result<(), E>) -> Result<(), E> {
         self.inserted = 0;
+        let Self { front, slots, keys, .. } = self;
         let mut outcome = Ok(());
         if highest == u64::MAX {
-            outcome = self.front.drain().try_for_each(|slot| slot.show(&mut visit));
+            outcome = front.drain().try_for_each(|slot| slot.show(&[], &mut visit));
         }
-        let mut staying = Vec::new();
-        for slot in &mut self.slots {
-            let slot = std::mem::take(slot);
-            if slot.count > highest {
-                staying.push(slot);
-            } else if slot.count > 0 && outcome.is_ok() {
-                outcome = slot.show(&mut visit);
+        let staying = slots.iter().filter(|slot| slot.is_long() && slot.count > highest).map(|slot| slot.place().len());
+        let highest_long = if staying.sum::<usize>() * 2 > self.most_keys { u64::MAX } else { highest };
+        // Nothing lies behind a free slot whose home is before it.
+        let border = slots.iter().position(|slot| slot.count == 0).unwrap_or(0);
+        for slot in slots.iter_mut().filter(|slot| slot.count > 0) {
+            if slot.count <= if slot.is_long() { highest_long } else { highest } {
+                let slot = std::mem::take(slot);
+                self.used -= 1;
+                if outcome.is_ok() {
+                    outcome = slot.show(keys, &mut visit);
+                }
             }
         }
-        self.used = staying.len();
-        staying.into_iter().for_each(|slot| self.place(slot));
-        let staying: usize =
-            self.long.iter().filter(|(_, count)| **count > highest).map(|(key, _)| key.len() + LONG_OVERHEAD).sum();
-        let highest = if staying * 2 > self.most_long_bytes { u64::MAX } else { highest };
-        for (key, count) in self.long.extract_if(|_, count| *count <= highest) {
-            if outcome.is_ok() {
-                outcome = visit(&key, count);
-            }
-        }
-        self.long_bytes = self.long.keys().map(|key| key.len() + LONG_OVERHEAD).sum();
+        self.close_gaps(border);
         self.stayed = self.occurrences();
         outcome
+    }
+
+    /// Moves what is left to where it is found, and its bytes together. Nothing lay across the `border` when all was there.
+    fn close_gaps(&mut self, border: usize) {
+        let mut long: Vec<&mut Slot> = self.slots.iter_mut().filter(|slot| slot.is_long()).collect();
+        long.sort_unstable_by_key(|slot| slot.place().start);
+        let mut end = 0;
+        for slot in long {
+            let place = slot.place();
+            self.keys.copy_within(place.start as usize..place.end as usize, end as usize);
+            *slot = Slot::long(slot.low, &(end..end + (place.end - place.start)), slot.count);
+            end = slot.place().end;
+        }
+        self.keys.truncate(end as usize);
+        for at in border..border + self.slots.len() {
+            let at = at & (self.slots.len() - 1);
+            let slot = std::mem::take(&mut self.slots[at]);
+            if slot.count > 0 {
+                self.place(slot);
+            }
+        }
     }
 }
 
@@ -310,40 +316,6 @@ fn prefetch(slots: &[Slot], index: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (slots, index);
-}
-
-/// What is kept of sixteen bytes for each length of a piece.
-const KEPT: [[u64; 2]; INLINE + 1] = {
-    let mut kept = [[0; 2]; INLINE + 1];
-    let mut length = 0;
-    while length <= INLINE {
-        let mask = (1u128 << (8 * length)) - 1;
-        #[allow(clippy::cast_possible_truncation)] // the two halves
-        {
-            kept[length] = [mask as u64, (mask >> 64) as u64];
-        }
-        length += 1;
-    }
-    kept
-};
-
-/// The piece as two words: its bytes, zeros, and its length in the last byte.
-#[inline]
-fn inline_key(buffer: &[u8], start: usize, end: usize) -> (u64, u64) {
-    let length = end - start;
-    if let Some(window) = buffer.get(start..start + 16).and_then(|bytes| bytes.first_chunk::<16>()) {
-        // One load and a mask instead of a copy of variable length.
-        let value = u128::from_le_bytes(*window);
-        let [low, high] = KEPT[length & INLINE];
-        #[allow(clippy::cast_possible_truncation)] // the two halves
-        return (value as u64 & low, ((value >> 64) as u64 & high) | ((length as u64) << 56));
-    }
-    let mut key = [0u8; 16];
-    key[..length].copy_from_slice(&buffer[start..end]);
-    key[15] = u8::try_from(length).unwrap_or(0);
-    let value = u128::from_le_bytes(key);
-    #[allow(clippy::cast_possible_truncation)]
-    (value as u64, (value >> 64) as u64)
 }
 
 #[cfg(test)]

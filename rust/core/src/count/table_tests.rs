@@ -5,8 +5,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use proptest::prelude::*;
 
-use super::super::{Handed, PARTS};
-use super::{INLINE, PieceTable};
+use super::super::{Handed, INLINE, PARTS, Union};
+use super::PieceTable;
 
 #[derive(Default)]
 struct Weak;
@@ -72,18 +72,20 @@ proptest! {
     }
 }
 
-/// Pieces by text, each with its count and the only part it lies in.
+/// Pieces by text, each with its count and the part it lies in.
 fn by_part<S: std::hash::BuildHasher + Clone>(tables: Vec<PieceTable<S>>) -> HashMap<Vec<u8>, (u64, usize)> {
-    let handed: Vec<_> = tables.into_iter().map(Handed::new).collect();
+    let handed: Vec<_> = tables.into_iter().map(Handed).collect();
+    let handed: Vec<_> = handed.iter().collect();
+    let mut union = Union::default();
     let mut found: HashMap<Vec<u8>, (u64, usize)> = HashMap::new();
     for part in 0..PARTS {
-        for table in &handed {
-            table.visit(part, |piece, count| {
-                let entry = found.entry(piece.to_vec()).or_insert((0, part));
-                assert_eq!(entry.1, part, "{piece:?} lies in two parts");
-                entry.0 += count;
-            });
-        }
+        union
+            .visit(&handed, part, |piece, count| -> Result<(), ()> {
+                let before = found.insert(piece.to_vec(), (count, part));
+                assert!(before.is_none(), "{piece:?} comes twice");
+                Ok(())
+            })
+            .ok();
     }
     found
 }
