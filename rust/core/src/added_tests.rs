@@ -1,7 +1,7 @@
 //! What may spell an added token after BERT's normaliser, against that normaliser.
 
 use super::{common_beginning, may_spell};
-use crate::piece::normalized;
+use crate::piece::Characters;
 use crate::tokenizer::Loaded;
 
 /// Every character that is told to spell nothing leaves something, and none of it ASCII.
@@ -14,9 +14,10 @@ fn what_spells_nothing_leaves_no_ascii() {
             "model": {"type": "WordPiece", "unk_token": "u", "continuing_subword_prefix": "##",
                 "max_input_chars_per_word": 100, "vocab": {"u": 0}}});
         let loaded = Loaded::new(json.to_string().as_bytes(), false).unwrap_or_else(|e| panic!("{e}"));
+        let characters = Characters::new(loaded.inner.get_normalizer().cloned(), |_, _| 0);
         let beyond = ('\u{80}'..=char::MAX).filter(|&character| !may_spell(character));
         for character in beyond.filter(|character| !character.is_whitespace()) {
-            let text = normalized(&loaded, &character.to_string()).unwrap_or_else(|e| panic!("{e}"));
+            let text = characters.normalized(&character.to_string()).unwrap_or_else(|| panic!("{character:?}"));
             assert!(!text.is_empty() && text.chars().all(|part| !part.is_ascii()), "{character:?}: {text:?}");
         }
     }

@@ -116,7 +116,7 @@ fn cut_alike(one: &Engine, other: &Engine) -> bool {
     one.splits.is_some() == other.splits.is_some() && are_equal(&one.scanner, &other.scanner)
 }
 
-/// Compares scanners field by field, but for tables of characters, of which there is one for each use.
+/// Compares scanners field by field, but for tables of characters where there is one for each use.
 fn are_equal(one: &Scanner, other: &Scanner) -> bool {
     use Scanner as S;
     match (one, other) {
@@ -125,7 +125,9 @@ fn are_equal(one: &Scanner, other: &Scanner) -> bool {
             let Digits { gpt2: Gpt2 { classes: _ }, numeric: _, individual } = &**one;
             *individual == other.individual
         }
-        (S::Cl100k(Cl100k { classes: _, digits }), S::Cl100k(other)) => *digits == other.digits,
+        (S::Cl100k(Cl100k { classes, digits }), S::Cl100k(other)) => {
+            std::ptr::eq(*classes, other.classes) && *digits == other.digits
+        }
         (S::O200k(O200k { classes: _, contractions, digits }), S::O200k(other)) => {
             (*contractions, *digits) == (other.contractions, other.digits)
         }

@@ -124,6 +124,12 @@ pub fn regex_classes() -> Option<&'static CharTable> {
     TABLE.get_or_init(|| probe(&[(r"\p{L}+", LETTER), (r"\p{N}+", NUMBER), (r"\s+", SPACE)])).as_ref()
 }
 
+/// The same where marks count as letters.
+pub fn classes_with_marks() -> Option<&'static CharTable> {
+    static TABLE: OnceLock<Option<CharTable>> = OnceLock::new();
+    TABLE.get_or_init(|| probe(&[(r"[\p{L}\p{M}]+", LETTER), (r"\p{N}+", NUMBER), (r"\s+", SPACE)])).as_ref()
+}
+
 /// Letters by case ([`UPPER`], [`LOWER`], both for caseless ones), marks, numbers and whitespace of that engine.
 pub fn case_classes() -> Option<&'static CharTable> {
     const CASES: [(&str, u8); 6] = [

@@ -9,8 +9,10 @@ pub mod bert;
 pub mod bytelevel;
 pub mod digits;
 pub mod falcon;
+pub mod marks;
 pub mod metaspace;
 pub mod o200k;
+mod precompiled;
 mod recognise;
 mod safe;
 mod window;
@@ -39,6 +41,8 @@ pub enum Scanner {
     Bert(bert::Bert),
     /// Whitespace-separated words.
     Words(words::Words),
+    /// Words with the space before them.
+    Marks(Box<marks::Marks>),
     /// A byte-pair model without pre-tokeniser, cut before `▁`.
     Metaspace(metaspace::Metaspace),
 }
@@ -91,6 +95,7 @@ impl Scanner {
             Self::Falcon(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Bert(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Words(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::Marks(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Metaspace(scanner) => scanner.cut(segment, begins, splits, emit),
         }
     }

@@ -11,12 +11,12 @@ use super::digits::Digits;
 use super::falcon::Falcon;
 use super::metaspace::{Metaspace, Prepend};
 use super::o200k::O200k;
+use super::precompiled::{marks, words};
 use super::safe::SafeSplits;
-use super::words::Words;
 use crate::added::{AddedTokens, Guard, Normalization};
 use crate::piece::{BYTE_ALPHABET, Model, PieceTokenizer, Spelling};
 use crate::tokenizer::Loaded;
-use crate::unicode::{CharTable, beside_space, case_classes, regex_classes};
+use crate::unicode::{CharTable, case_classes, classes_with_marks, regex_classes};
 
 /// A native path: how to find added tokens, how to cut, and how to tokenise a piece.
 #[derive(Debug)]
@@ -34,9 +34,12 @@ pub struct Native {
 }
 
 impl Native {
-    fn new(name: &'static str, added: AddedTokens, scanner: Scanner, pieces: PieceTokenizer) -> Self {
+    /// What was found to fit a pipeline.
+    pub fn new(name: &'static str, added: AddedTokens, scanner: Scanner, pieces: PieceTokenizer) -> Self {
         let marked = matches!(scanner, Scanner::Metaspace(_));
         let splits = match &pieces.model {
+            // The model must see the very characters of the piece.
+            _ if matches!(scanner, Scanner::Marks(_)) => None,
             Model::Bpe(model) if model.is_plain() => {
                 model.results().map(|of| SafeSplits::new(&of, &model.absent(), marked))
             }
@@ -65,6 +68,11 @@ impl Native {
 const CL100K: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// Marks are letters: one may also stand before them as any other character may, which gives the same matches.
+const QWEN_MARKS: &str = concat!(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*",
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+);
 const O200K: &str = concat!(
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
@@ -88,10 +96,15 @@ pub fn recognise(loaded: &Loaded) -> Result<Native, String> {
             {
                 return Err("its BPE model marks word parts with a prefix or suffix".to_owned());
             }
-            byte_level(loaded).or_else(|reason| metaspace(loaded).map_err(|other| format!("{reason}; {other}")))
+            let or = |reason: String| move |other: String| format!("{reason}; {other}");
+            byte_level(loaded)
+                .or_else(|reason| metaspace(loaded).map_err(or(reason)))
+                .or_else(|reason| marks(loaded).map_err(or(reason)))
         }
         ModelWrapper::WordPiece(_) => bert(loaded),
-        ModelWrapper::Unigram(_) => words(loaded),
+        ModelWrapper::Unigram(_) => {
+            words(loaded).or_else(|reason| marks(loaded).map_err(|other| format!("{reason}; {other}")))
+        }
         ModelWrapper::WordLevel(_) => Err("word-level models have no native path".to_owned()),
     }
 }
@@ -144,6 +157,10 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
         [split, bytes] if sequence && split_regex(split, QWEN) && is_byte_level(bytes, false) => {
             ("qwen", Scanner::Cl100k(Cl100k { classes, digits: 1 }))
         }
+        [split, bytes] if sequence && split_regex(split, QWEN_MARKS) && is_byte_level(bytes, false) => {
+            let classes = classes_with_marks().ok_or("the library's character classes overlap")?;
+            ("qwen-marks", Scanner::Cl100k(Cl100k { classes, digits: 1 }))
+        }
         [split, bytes] if sequence && split_regex(split, O200K) && is_byte_level(bytes, false) => {
             ("o200k", by_case(true, 3)?)
         }
@@ -193,36 +210,8 @@ fn bert(loaded: &Loaded) -> Result<Native, String> {
     let lowercase = flag("lowercase")?;
     let added = AddedTokens::new(loaded, Normalization::Later(Guard::Bert), lowercase)?;
     let scanner = Scanner::Bert(Bert { ideographs: flag("handle_chinese_chars")? });
-    let pieces = PieceTokenizer::new(loaded, Spelling::bert(lowercase));
+    let pieces = PieceTokenizer::new(loaded, Spelling::bert(lowercase, loaded.inner.get_normalizer().cloned()));
     Ok(Native::new("bert", added, scanner, pieces))
-}
-
-fn words(loaded: &Loaded) -> Result<Native, String> {
-    let mark = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
-    let sequence = json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, mark]});
-    let precompiled = &loaded.normalizer;
-    let known = precompiled["type"] == "Precompiled"
-        && precompiled
-            .as_object()
-            .is_some_and(|object| object.keys().all(|k| k == "type" || k == "precompiled_charsmap"));
-    if !known || loaded.pre_tokenizer != sequence {
-        return Err("its normaliser and pre-tokeniser are not T5's".to_owned());
-    }
-    let is_space = |text: &str| {
-        let normal = crate::piece::normalized(loaded, text);
-        normal.is_ok_and(|normal| !normal.is_empty() && normal.chars().all(char::is_whitespace))
-    };
-    if !is_space(" ") {
-        return Err("its normaliser does not keep spaces as whitespace".to_owned());
-    }
-    let identity = |code: u8| {
-        let text = char::from(code).to_string();
-        crate::piece::normalized(loaded, &text).is_ok_and(|same| same == text)
-    };
-    let ascii = (b'!'..=b'~').all(identity);
-    let added = AddedTokens::new(loaded, Normalization::Later(Guard::Forbid), false)?;
-    let scanner = Scanner::Words(Words { beside: beside_space(), lines: is_space("\n") });
-    Ok(Native::new("words", added, scanner, PieceTokenizer::new(loaded, Spelling::words(ascii))))
 }
 
 fn metaspace(loaded: &Loaded) -> Result<Native, String> {

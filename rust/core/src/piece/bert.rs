@@ -15,7 +15,6 @@ use unicode_normalization_alignments::UnicodeNormalization;
 use unicode_normalization_alignments::char::canonical_combining_class;
 
 use super::characters::{Alone, Becomes, Characters, DEPENDS};
-use crate::tokenizer::Loaded;
 use crate::unicode::decode;
 
 /// A trait: it ends a run of combining marks.
@@ -50,14 +49,14 @@ pub struct Words {
 
 impl Words {
     /// Takes in a piece; false if only the crate can tell.
-    pub fn split(&mut self, characters: &Characters, loaded: &Loaded, piece: &[u8]) -> bool {
+    pub fn split(&mut self, characters: &Characters, piece: &[u8]) -> bool {
         self.text.clear();
         self.ends.clear();
         let (mut at, mut open) = (0, false);
         while at < piece.len() {
             let (code, length) = decode(piece, at);
             at += length;
-            let Some(Alone { becomes, traits }) = characters.alone(loaded, code) else { return false };
+            let Some(Alone { becomes, traits }) = characters.alone(code) else { return false };
             if traits & DEPENDS != 0 {
                 if open {
                     return false;

@@ -10,14 +10,17 @@ mod unigram;
 mod wordpiece;
 mod words;
 
+use std::sync::Arc;
+
 use tokenizers::tokenizer::{OffsetReferential, OffsetType};
-use tokenizers::{NormalizedString, Normalizer, PreTokenizedString, PreTokenizer, Token};
+use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper, PreTokenizedString, PreTokenizer, Token};
 
 use crate::error::{Error, Result};
 use crate::tokenizer::{Loaded, guarded};
 pub use bpe::Bpe;
-pub use characters::Characters;
+pub use characters::{Characters, DEPENDS};
 pub use model::Model;
+pub use words::{Spaces, precompiled};
 
 /// The character that stands for each byte in byte-level vocabularies (GPT-2, `bytes_to_unicode`).
 pub const BYTE_ALPHABET: [char; 256] = {
@@ -68,6 +71,15 @@ pub enum Spelling {
         /// The normaliser.
         characters: Characters,
     },
+    /// Raw text whose words keep the space before them, as `▁`.
+    Marked {
+        /// The normaliser leaves printable ASCII as it is.
+        ascii: bool,
+        /// The rest of the normaliser.
+        spaces: Spaces,
+        /// `Precompiled`.
+        characters: Arc<Characters>,
+    },
     /// Raw text whose spaces are `▁` for the model.
     Metaspace,
 }
@@ -82,14 +94,14 @@ pub struct Workspace {
 }
 
 impl Spelling {
-    /// BERT's.
-    pub fn bert(lowercase: bool) -> Self {
-        Self::Bert { lowercase, characters: Characters::new(bert::traits) }
+    /// BERT's, with its normaliser.
+    pub fn bert(lowercase: bool, normalizer: Option<NormalizerWrapper>) -> Self {
+        Self::Bert { lowercase, characters: Characters::new(normalizer, bert::traits) }
     }
 
-    /// T5's.
-    pub fn words(ascii: bool) -> Self {
-        Self::Words { ascii, characters: Characters::new(words::traits) }
+    /// T5's, with `Precompiled`.
+    pub fn words(ascii: bool, characters: Characters) -> Self {
+        Self::Words { ascii, characters }
     }
 }
 
@@ -140,7 +152,7 @@ impl PieceTokenizer {
         let mut word = |word: &str| self.model.tokenize(loaded, word, room, &mut token);
         if let Spelling::Bert { characters, .. } = &self.spelling
             && !piece.iter().all(u8::is_ascii_alphanumeric)
-            && words.split(characters, loaded, piece)
+            && words.split(characters, piece)
         {
             return words.each(word);
         }
@@ -170,7 +182,20 @@ impl PieceTokenizer {
                     spelled.push_str(text);
                     return word(spelled);
                 }
-                if words::normalize(characters, loaded, text, spelled) && words::words(spelled, marked, &mut word)? {
+                if words::normalize(characters, text, spelled) && words::words(spelled, marked, &mut word)? {
+                    return Ok(());
+                }
+                pipeline(loaded, text, word)
+            }
+            Spelling::Marked { ascii, spaces, characters } => {
+                let plain = text.strip_prefix(' ').unwrap_or(text);
+                if *ascii && !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_graphic()) {
+                    spelled.clear();
+                    spelled.push('▁');
+                    spelled.push_str(plain);
+                    return word(spelled);
+                }
+                if words::normalize(characters, text, spelled) && words::marked(spelled, *spaces, marked, &mut word)? {
                     return Ok(());
                 }
                 pipeline(loaded, text, word)
@@ -181,15 +206,6 @@ impl PieceTokenizer {
 
 fn text_error(error: &(dyn std::error::Error + Send + Sync)) -> Error {
     Error::Text { reason: error.to_string() }
-}
-
-/// What the crate's normaliser makes of a text.
-pub fn normalized(loaded: &Loaded, text: &str) -> Result<String> {
-    let mut normalized = NormalizedString::from(text);
-    if let Some(normalizer) = loaded.inner.get_normalizer() {
-        normalizer.normalize(&mut normalized).map_err(|e| text_error(&*e))?;
-    }
-    Ok(normalized.get().to_owned())
 }
 
 /// Normaliser and pre-tokeniser of the crate, without the search for added tokens; each split goes to `model`.

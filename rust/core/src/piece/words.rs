@@ -1,4 +1,4 @@
-//! T5's normaliser and pre-tokeniser (`Precompiled`, `WhitespaceSplit`, `Metaspace`), one character at a time.
+//! `Precompiled` with `Metaspace` behind it, one character at a time: T5's (`WhitespaceSplit` between them) and XLM-R's.
 //!
 //! `Precompiled` rewrites grapheme by grapheme, and a grapheme of one character as that character. Characters that join
 //! neither an ordinary letter nor themselves are graphemes of their own beside each other: every rule that joins two
@@ -8,31 +8,35 @@
 //! Where characters may join, the text is divided into graphemes as the crate does (by the same library). One of
 //! [`REWRITTEN`] bytes or more is not looked up as a whole there, so that its characters are what they are alone.
 
+use tokenizers::NormalizerWrapper;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::characters::{Characters, DEPENDS};
-use super::normalized;
-use crate::tokenizer::Loaded;
 
 /// Graphemes below this many bytes are looked up as a whole (`tokenizers`, `normalizers/precompiled.rs`).
 const REWRITTEN: usize = 6;
 
 /// Writes a text's normal form to `out`; false if only the crate can tell.
-pub fn normalize(characters: &Characters, loaded: &Loaded, text: &str, out: &mut String) -> bool {
-    characters.normalize(loaded, text, out) || {
+pub fn normalize(characters: &Characters, text: &str, out: &mut String) -> bool {
+    characters.normalize(text, out) || {
         out.clear();
         text.graphemes(true).all(|grapheme| {
             let whole = grapheme.len() < REWRITTEN && grapheme.chars().nth(1).is_some();
             if whole {
-                return normalized(loaded, grapheme).map(|normal| out.push_str(&normal)).is_ok();
+                return characters.normalized(grapheme).map(|normal| out.push_str(&normal)).is_some();
             }
-            grapheme.chars().all(|character| characters.push_alone(loaded, character, out))
+            grapheme.chars().all(|character| characters.push_alone(character, out))
         })
     }
 }
 
+/// `Precompiled` on its own, one character at a time.
+pub fn precompiled(normalizer: NormalizerWrapper) -> Characters {
+    Characters::new(Some(normalizer), traits)
+}
+
 /// [`DEPENDS`] for a character that may share a grapheme with a neighbour.
-pub fn traits(character: char, _: &str) -> u8 {
+fn traits(character: char, _: &str) -> u8 {
     let joins = |text: String| text.graphemes(true).count() != 2;
     let depends = character == '\r'
         || joins(format!("a{character}"))
@@ -47,6 +51,44 @@ pub fn words<E>(text: &str, room: &mut String, mut word: impl FnMut(&str) -> Res
         return Ok(false);
     }
     for part in text.split_whitespace() {
+        room.clear();
+        room.push('▁');
+        room.push_str(part);
+        word(room)?;
+    }
+    Ok(true)
+}
+
+/// What may follow `Precompiled` before `Metaspace`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spaces {
+    /// Whitespace at the end is removed.
+    pub stripped: bool,
+    /// A run of spaces becomes one.
+    pub collapsed: bool,
+}
+
+/// Calls `word` with each word of a text that `Precompiled` made: each begins with a `▁`, for its space, the first in any
+/// case; false if a literal `▁` leaves it to the crate.
+pub fn marked<E>(
+    text: &str,
+    spaces: Spaces,
+    room: &mut String,
+    mut word: impl FnMut(&str) -> Result<(), E>,
+) -> Result<bool, E> {
+    if text.contains('▁') {
+        return Ok(false);
+    }
+    let text = if spaces.stripped { text.trim_end() } else { text };
+    if text.is_empty() {
+        return Ok(true);
+    }
+    let mut parts = text.strip_prefix(' ').unwrap_or(text).split(' ').peekable();
+    while let Some(part) = parts.next() {
+        // Nothing between two spaces; behind the last one it is a word.
+        if spaces.collapsed && part.is_empty() && parts.peek().is_some() {
+            continue;
+        }
         room.clear();
         room.push('▁');
         room.push_str(part);

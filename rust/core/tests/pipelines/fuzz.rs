@@ -14,7 +14,7 @@ pub enum Family {
     Marked,
     /// `WordPiece` behind BERT's normaliser.
     WordPiece,
-    /// Unigram behind T5's normaliser.
+    /// Unigram or BPE behind `Precompiled`, T5's way or XLM-R's.
     Unigram,
 }
 
@@ -40,8 +40,19 @@ impl Random {
     }
 }
 
-const BYTE_LEVEL: &[&str] =
-    &["gpt2-added", "gpt2-prefix", "digits", "digit-runs", "neox", "cl100k", "qwen", "o200k", "tekken", "falcon"];
+const BYTE_LEVEL: &[&str] = &[
+    "gpt2-added",
+    "gpt2-prefix",
+    "digits",
+    "digit-runs",
+    "neox",
+    "cl100k",
+    "qwen",
+    "qwen-marks",
+    "o200k",
+    "tekken",
+    "falcon",
+];
 
 /// A pipeline of the family with a random vocabulary; `charsmap` is a real `Precompiled` table, if there is one.
 pub fn tokenizer(family: Family, random: &mut Random, charsmap: Option<&Value>) -> String {
@@ -73,11 +84,39 @@ pub fn tokenizer(family: Family, random: &mut Random, charsmap: Option<&Value>) 
         document["model"] = model;
     }
     if let (Family::Unigram, Some(table)) = (family, charsmap) {
-        let mark = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
-        document["pre_tokenizer"] = json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, mark]});
-        document["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": table});
+        rewrite(&mut document, random, json!({"type": "Precompiled", "precompiled_charsmap": table}), &picks);
     }
     document.to_string()
+}
+
+/// Puts a tokenizer behind `Precompiled`, alone or with what else is found beside it.
+fn rewrite(
+    document: &mut Value,
+    random: &mut Random,
+    first: Value,
+    picks: &impl Fn(&mut Random) -> Vec<(usize, usize)>,
+) {
+    let mark = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+    let collapse = |content: &str| json!({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": content});
+    let strip = json!({"type": "Strip", "strip_left": false, "strip_right": true});
+    let sequence = |key: &str, parts: &[Value]| json!({"type": "Sequence", key: parts});
+    let normalizer = match random.below(5) {
+        0 | 1 => first,
+        2 => sequence("normalizers", &[first, collapse(" ")]),
+        3 => sequence("normalizers", &[first, strip, collapse("▁")]),
+        _ => sequence("normalizers", &[first]),
+    };
+    let t5 = normalizer["type"] == "Precompiled" && random.below(2) == 0;
+    document["pre_tokenizer"] = match random.below(2) {
+        _ if t5 => sequence("pretokenizers", &[json!({"type": "WhitespaceSplit"}), mark]),
+        0 => sequence("pretokenizers", &[mark]),
+        _ => mark,
+    };
+    document["normalizer"] = normalizer;
+    if !t5 && random.below(3) == 0 {
+        let gaps = Gaps { unknown: random.pick(&[None, Some("<unk>")]), bytes: random.pick(&[0, 200, 256]) };
+        document["model"] = model_of(&random::tokenizer(Kind::Marked, &picks(random), false, gaps));
+    }
 }
 
 fn model_of(json: &str) -> Value {
