@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 
+import prunus
+
 PIPELINES = json.loads(Path(__file__).with_name("pipelines.json").read_text(encoding="utf-8"))
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 ROLES = ["<unk>", "<s>", "</s>"]
@@ -99,16 +101,26 @@ def pipeline(request):
 
 
 @pytest.fixture(scope="module")
-def case(pipeline, trained, charsmap, case_of):
+def made(trained, charsmap):
+    """Makes the tokenizer of a pipeline."""
+
+    def make(pipeline: dict) -> Tokenizer:
+        document = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "decoder": None}
+        document |= {part: pipeline.get(part) for part in ("normalizer", "pre_tokenizer", "post_processor")}
+        text = json.dumps(document | {"model": trained(pipeline["model"]) | pipeline.get("options", {})})
+        tokenizer = Tokenizer.from_str(text.replace("@t5-small", charsmap()) if "@t5-small" in text else text)
+        for token in pipeline["added"]:
+            flags = {"special": True, "normalized": False} | token
+            tokenizer.add_tokens([AddedToken(flags.pop("content"), **flags)])
+        return tokenizer
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def case(pipeline, made, case_of):
     """The tokenizer of a pipeline, with its oracle."""
-    document = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "decoder": None}
-    document |= {part: pipeline.get(part) for part in ("normalizer", "pre_tokenizer", "post_processor")}
-    text = json.dumps(document | {"model": trained(pipeline["model"]) | pipeline.get("options", {})})
-    tokenizer = Tokenizer.from_str(text.replace("@t5-small", charsmap()) if "@t5-small" in text else text)
-    for token in pipeline["added"]:
-        flags = {"special": True, "normalized": False} | token
-        tokenizer.add_tokens([AddedToken(flags.pop("content"), **flags)])
-    return case_of(tokenizer)
+    return case_of(made(pipeline))
 
 
 def test_path_and_rows(pipeline, case, mixed):
@@ -128,3 +140,13 @@ def test_code_points(case):
         for start in range(0, len(characters), 50_000):
             rows = [context.format(c=character) for character in characters[start : start + 50_000]]
             assert case.counted(rows) == case.expected(rows), (context, start)
+
+
+def test_all_in_one_pass(made, mixed):
+    """Those that cut alike share the pieces, and no others."""
+    tokenizers = [made(pipeline) for pipeline in PIPELINES]
+    rows = mixed(600, "one pass", ("<s>", "<|endoftext|>", "[MASK]"))
+    together = prunus.scan_many(rows, tokenizers=tokenizers, threads=2)
+    assert len(together) == len(PIPELINES)
+    for pipeline, tokenizer, counts in zip(PIPELINES, tokenizers, together, strict=True):
+        assert counts == prunus.scan(rows, tokenizer=tokenizer, threads=1), pipeline["name"]

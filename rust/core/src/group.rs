@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::cut::bert::Bert;
 use crate::cut::bytelevel::{Cl100k, Gpt2};
+use crate::cut::deepseek::DeepSeek;
 use crate::cut::digits::Digits;
 use crate::cut::falcon::Falcon;
 use crate::cut::metaspace::Metaspace;
@@ -120,7 +121,9 @@ fn cut_alike(one: &Engine, other: &Engine) -> bool {
 fn are_equal(one: &Scanner, other: &Scanner) -> bool {
     use Scanner as S;
     match (one, other) {
-        (S::Gpt2(Gpt2 { classes: _ }), S::Gpt2(_)) | (S::Gpt2Prefixed(Gpt2 { classes: _ }), S::Gpt2Prefixed(_)) => true,
+        (S::Gpt2(Gpt2 { classes: _ }), S::Gpt2(_))
+        | (S::Gpt2Prefixed(Gpt2 { classes: _ }), S::Gpt2Prefixed(_))
+        | (S::DeepSeek(DeepSeek { classes: _ }), S::DeepSeek(_)) => true,
         (S::Digits(one), S::Digits(other)) => {
             let Digits { gpt2: Gpt2 { classes: _ }, numeric: _, individual } = &**one;
             *individual == other.individual

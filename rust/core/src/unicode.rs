@@ -24,6 +24,11 @@ pub const LOWER: u8 = 16;
 /// `\p{M}`, a bit of [`case_classes`].
 pub const MARK: u8 = 32;
 
+/// `[\p{P}\p{S}]`, in [`deepseek_classes`].
+pub const PUNCTUATION: u8 = 3;
+/// Chinese characters and kana, a bit of [`deepseek_classes`].
+pub const IDEOGRAPH: u8 = 64;
+
 /// Code points that differ in the last byte of their UTF-8 only.
 const BLOCK: usize = 64;
 const CODE_POINTS: u32 = 0x11_0000;
@@ -128,6 +133,18 @@ pub fn regex_classes() -> Option<&'static CharTable> {
 pub fn classes_with_marks() -> Option<&'static CharTable> {
     static TABLE: OnceLock<Option<CharTable>> = OnceLock::new();
     TABLE.get_or_init(|| probe(&[(r"[\p{L}\p{M}]+", LETTER), (r"\p{N}+", NUMBER), (r"\s+", SPACE)])).as_ref()
+}
+
+/// Letters with marks, [`PUNCTUATION`], numbers and whitespace, and [`IDEOGRAPH`].
+pub fn deepseek_classes() -> Option<&'static CharTable> {
+    const CLASSES: [(&str, u8); 4] =
+        [(r"[\p{L}\p{M}]+", LETTER), (r"\p{N}+", NUMBER), (r"\s+", SPACE), (r"[\p{P}\p{S}]+", PUNCTUATION)];
+    static TABLE: OnceLock<Option<CharTable>> = OnceLock::new();
+    let ideograph = |code: u32| u8::from(matches!(code, 0x3040..=0x30FF | 0x4E00..=0x9FA5)) * IDEOGRAPH;
+    let number = |class: u8| class & !IDEOGRAPH == NUMBER;
+    let with = |classes: CharTable| CharTable::build(|code| classes.get(code) | ideograph(code));
+    let apart = |all: &CharTable| (0..CODE_POINTS).all(|code| all.get(code) & IDEOGRAPH == 0 || !number(all.get(code)));
+    TABLE.get_or_init(|| probe(&CLASSES).map(with).filter(apart)).as_ref()
 }
 
 /// Letters by case ([`UPPER`], [`LOWER`], both for caseless ones), marks, numbers and whitespace of that engine.

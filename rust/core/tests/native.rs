@@ -120,7 +120,11 @@ fn fuzz(family: Family) {
         let engine = engine(&json, Path::Auto, true);
         natives += u64::from(engine.path().starts_with("native"));
         for _ in 0..(rows / 50_000).max(20) {
-            let batch: Vec<String> = (0..BATCH).map(|_| fuzz::row(&mut random)).collect();
+            let row = |random: &mut Random| match family {
+                Family::Unigram if random.below(2) == 0 => fuzz::spaced(random),
+                _ => fuzz::row(random),
+            };
+            let batch: Vec<String> = (0..BATCH).map(|_| row(&mut random)).collect();
             if counted(&engine, &batch, 1 << 14) != expected(&engine, &batch) {
                 let differs = |row: &&String| {
                     let row = std::slice::from_ref(*row);

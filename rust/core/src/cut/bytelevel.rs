@@ -220,7 +220,7 @@ pub(super) fn whitespace(classes: &CharTable, bytes: &[u8], at: usize, end: usiz
 }
 
 /// `[\r\n]*`
-fn line_ends(bytes: &[u8], at: usize) -> usize {
+pub(super) fn line_ends(bytes: &[u8], at: usize) -> usize {
     at + bytes[at..].iter().take_while(|&&byte| byte == b'\r' || byte == b'\n').count()
 }
 

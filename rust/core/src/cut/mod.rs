@@ -7,6 +7,7 @@
 mod ascii;
 pub mod bert;
 pub mod bytelevel;
+pub mod deepseek;
 pub mod digits;
 pub mod falcon;
 pub mod marks;
@@ -35,6 +36,8 @@ pub enum Scanner {
     Cl100k(bytelevel::Cl100k),
     /// The expression of o200k and Tekken.
     O200k(o200k::O200k),
+    /// `DeepSeek`'s numbers, ideographs and expression.
+    DeepSeek(deepseek::DeepSeek),
     /// Falcon's sequence of punctuation, GPT-2, digits and groups of three.
     Falcon(Box<falcon::Falcon>),
     /// BERT's whitespace, punctuation and ideographs.
@@ -92,6 +95,7 @@ impl Scanner {
             Self::Digits(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Cl100k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::O200k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::DeepSeek(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Falcon(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Bert(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Words(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),

@@ -7,6 +7,7 @@ use unicode_categories::UnicodeCategories;
 use super::Scanner;
 use super::bert::Bert;
 use super::bytelevel::{Cl100k, Gpt2};
+use super::deepseek::DeepSeek;
 use super::digits::Digits;
 use super::falcon::Falcon;
 use super::metaspace::{Metaspace, Prepend};
@@ -16,7 +17,7 @@ use super::safe::SafeSplits;
 use crate::added::{AddedTokens, Guard, Normalization};
 use crate::piece::{BYTE_ALPHABET, Model, PieceTokenizer, Spelling};
 use crate::tokenizer::Loaded;
-use crate::unicode::{CharTable, case_classes, classes_with_marks, regex_classes};
+use crate::unicode::{CharTable, case_classes, classes_with_marks, deepseek_classes, regex_classes};
 
 /// A native path: how to find added tokens, how to cut, and how to tokenise a piece.
 #[derive(Debug)]
@@ -84,6 +85,12 @@ const TEKKEN: &str = concat!(
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 );
 
+const IDEOGRAPHS: &str = "[一-龥\u{3040}-\u{309f}\u{30a0}-\u{30ff}]+";
+const DEEPSEEK: &str = concat!(
+    r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"##,
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+);
+
 /// The native path for a tokenizer, or why there is none.
 ///
 /// # Errors
@@ -132,10 +139,16 @@ fn split_regex(part: &Value, pattern: &str) -> bool {
     })
 }
 
+/// The same for an expression that leaves gaps.
+fn isolates(part: &Value, pattern: &str) -> bool {
+    *part == json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false})
+}
+
 fn byte_level(loaded: &Loaded) -> Result<Native, String> {
     let normalization = match &loaded.normalizer {
         Value::Null => Normalization::None,
         nfc if *nfc == json!({"type": "NFC"}) => Normalization::Nfc,
+        none if *none == json!({"type": "Sequence", "normalizers": []}) => Normalization::None,
         _ => return Err("its normaliser is not one of the byte-level family's".to_owned()),
     };
     let classes = regex_classes().ok_or("the library's character classes overlap")?;
@@ -166,6 +179,16 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
         }
         [split, bytes] if sequence && split_regex(split, TEKKEN) && is_byte_level(bytes, false) => {
             ("tekken", by_case(false, 1)?)
+        }
+        [numbers, ideographs, rest, bytes]
+            if sequence
+                && isolates(numbers, r"\p{N}{1,3}")
+                && isolates(ideographs, IDEOGRAPHS)
+                && isolates(rest, DEEPSEEK)
+                && is_byte_level(bytes, false) =>
+        {
+            let classes = deepseek_classes().ok_or("the library's character classes overlap")?;
+            ("deepseek", Scanner::DeepSeek(DeepSeek { classes }))
         }
         [punctuation, bytes, digits, threes]
             if sequence

@@ -170,6 +170,15 @@ pub fn row(random: &mut Random) -> String {
     row
 }
 
+/// A row of little else than what becomes spaces, vanishes or joins: where `Precompiled` text may be cut.
+pub fn spaced(random: &mut Random) -> String {
+    const PARTS: &[&str] = &[
+        " ", " ", " ", "a", "中", "क", "\u{93f}", "\u{301}", "\u{a0}", "\n", "\r", "\t", "\u{200b}", "\u{feff}",
+        "\u{3000}", "\u{600}", "\0", "▁", "¨",
+    ];
+    (0..random.below(10)).map(|_| random.pick(PARTS)).collect()
+}
+
 /// A row of ordinary prose: words that come again, with numbers and punctuation, some of it not ASCII.
 pub fn prose(random: &mut Random) -> String {
     const WORDS: &[&str] = &[

@@ -15,6 +15,12 @@ const QWEN_MARKS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}
 const O200K: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+const DEEPSEEK: [&str; 3] = [
+    r"\p{N}{1,3}",
+    "[一-龥\u{3040}-\u{309f}\u{30a0}-\u{30ff}]+",
+    r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##,
+];
+
 /// Name, path that must be chosen, tokenizer.json.
 pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
     let bytes =
@@ -23,6 +29,9 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
         json!({"type": "Sequence", "pretokenizers": [
             {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false}, bytes(false)]})
     };
+    let isolate = |pattern: &str| json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
+    let [numbers, ideographs, rest] = DEEPSEEK.map(isolate);
+    let deepseek = json!({"type": "Sequence", "pretokenizers": [numbers, ideographs, rest, bytes(false)]});
     let falcon = json!({"type": "Sequence", "pretokenizers": [
         {"type": "Punctuation", "behavior": "Contiguous"}, bytes(true), {"type": "Digits", "individual_digits": false},
         {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": false}]});
@@ -57,6 +66,7 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
         ),
         ("o200k", "native:o200k", tokenizer(Value::Null, split(O200K), byte_level_bpe(), &added(false))),
         ("tekken", "native:tekken", tokenizer(Value::Null, split(TEKKEN), byte_level_bpe(), &[])),
+        ("deepseek", "native:deepseek", tokenizer(Value::Null, deepseek, byte_level_bpe(), &added(false))),
         ("split-other", "generic", tokenizer(Value::Null, split(r"\s+|\S+"), byte_level_bpe(), &[])),
         ("falcon", "native:falcon", tokenizer(Value::Null, falcon, byte_level_bpe(), &[])),
         ("phi3", "native:metaspace", tokenizer(prepend, Value::Null, marked_bpe(), &added(false))),
