@@ -138,7 +138,8 @@ fn byte_level_bpe() -> Value {
     // Borders of classes: the last byte on one side, the first on the other.
     let pairs = [
         "aB", "BA", "Ba", "中A", "A中", "\u{301}A", "A\u{301}", "\u{301}a", "ǅa", "Aǅ", "ʰA", "/\n", "\n/", "A'",
-        "中'", "sA", "1²", "²1", ".²", "².", "²a", "a²", "½.", ".½", "٣.", ".٣",
+        "中'", "sA", "1²", "²1", ".²", "².", "²a", "a²", "½.", ".½", "٣.", ".٣", "\0.", ".\0", "\0\0", " \0", "\0 ",
+        "\0\n", "1\0", "_a", "\na", "\ra",
     ];
     let across = pairs.map(|pair| {
         let second = pair.char_indices().nth(1).map_or(0, |(at, _)| at);
@@ -149,7 +150,8 @@ fn byte_level_bpe() -> Value {
         // Across borders of every expression, so that a cut too many or too few shows.
         "¿ a", "Ċ Ġ", "Ġ Ċ", "a '", "' a", "1 a", "a 1", "Ġ 1", "1 .", ". Ċ", "s a", "č Ċ", "Ġ '",
     ];
-    let merges: Vec<&str> = merges.into_iter().chain(across.iter().map(String::as_str)).collect();
+    // These first, so that no other takes their parts.
+    let merges: Vec<&str> = across.iter().map(String::as_str).chain(merges).collect();
     bpe(alphabet.clone(), &merges, &json!(null), false)
 }
 
@@ -185,6 +187,12 @@ fn unigram() -> Value {
 }
 
 const FRAGMENTS: &[&str] = &[
+    "\na",
+    "\r\na",
+    "_a",
+    "_ab",
+    "\0.",
+    "\u{301}a",
     "'ſa",
     "'Sa",
     "\n a",
