@@ -193,20 +193,24 @@ pub(super) fn number(classes: &CharTable, bytes: &[u8], mut end: usize, most: us
     end
 }
 
-/// End of the run of characters of `class` that goes on at `at`.
+/// End of the run of characters whose classes belong to it and that goes on at `at`.
 #[inline]
-fn run(classes: &CharTable, bytes: &[u8], mut at: usize, class: u8) -> usize {
-    if class == LETTER {
-        at = ascii_letters(bytes, at);
-    }
+pub(super) fn run_of(classes: &CharTable, bytes: &[u8], mut at: usize, belongs: impl Fn(u8) -> bool) -> usize {
     while at < bytes.len() {
-        let (found, length) = classes.at(bytes, at);
-        if found != class {
+        let (class, length) = classes.at(bytes, at);
+        if !belongs(class) {
             break;
         }
         at += length;
     }
     at
+}
+
+/// End of the run of characters of `class` that goes on at `at`.
+#[inline]
+fn run(classes: &CharTable, bytes: &[u8], at: usize, class: u8) -> usize {
+    let at = if class == LETTER { ascii_letters(bytes, at) } else { at };
+    run_of(classes, bytes, at, |found| found == class)
 }
 
 /// `\s+(?!\S)|\s+` from `at`, where the first whitespace character ends at `end`: all but the last before a text.

@@ -11,7 +11,7 @@
 //! numbers. A mark may stand before letters as any other character may, and is one of them as well: the matches are the same.
 
 use super::ascii::ascii_letters;
-use super::bytelevel::{line_ends, number, whitespace};
+use super::bytelevel::{line_ends, number, run_of, whitespace};
 use crate::unicode::{CharTable, IDEOGRAPH, LETTER, NUMBER, PUNCTUATION, SPACE};
 
 /// The scanner for `DeepSeek`.
@@ -35,7 +35,7 @@ impl DeepSeek {
                 continue;
             }
             let alike = |other: u8| other != NUMBER && (other ^ class) & IDEOGRAPH == 0;
-            let end = self.run(bytes, at + length, alike);
+            let end = run_of(self.classes, bytes, at + length, alike);
             self.stretch(&bytes[..end], at, &mut emit);
             at = end;
         }
@@ -93,18 +93,6 @@ impl DeepSeek {
     #[inline]
     fn of_class(&self, bytes: &[u8], at: usize, class: u8) -> usize {
         let at = if class == LETTER { ascii_letters(bytes, at) } else { at };
-        self.run(bytes, at, |other| other & !IDEOGRAPH == class)
-    }
-
-    #[inline]
-    fn run(&self, bytes: &[u8], mut at: usize, belongs: impl Fn(u8) -> bool) -> usize {
-        while at < bytes.len() {
-            let (class, length) = self.classes.at(bytes, at);
-            if !belongs(class) {
-                break;
-            }
-            at += length;
-        }
-        at
+        run_of(self.classes, bytes, at, |other| other & !IDEOGRAPH == class)
     }
 }

@@ -12,7 +12,7 @@
 //! first, but where it has nothing of `L` after it, the first alternative takes it as a word of its own before the
 //! second one is tried.
 
-use super::bytelevel::{contraction_any_case, number, whitespace};
+use super::bytelevel::{contraction_any_case, number, run_of, whitespace};
 use crate::unicode::{CharTable, LOWER, MARK, NUMBER, OTHER, SPACE, UPPER};
 
 /// The scanner for o200k and its kin.
@@ -70,7 +70,7 @@ impl O200k {
                 if class & LOWER == 0 {
                     break;
                 }
-                return (self.run(bytes, at + length, |class| class & LOWER != 0), true);
+                return (run_of(self.classes, bytes, at + length, |class| class & LOWER != 0), true);
             }
             at += length;
             if class & LOWER != 0 {
@@ -85,26 +85,14 @@ impl O200k {
         let punctuation = |class: u8| class == OTHER || class & MARK != 0;
         let blank = bytes[at] == b' ' && end < bytes.len() && punctuation(self.classes.at(bytes, end).0);
         if class != SPACE || blank {
-            let stop = self.run(bytes, end, punctuation);
+            let stop = run_of(self.classes, bytes, end, punctuation);
             return stop + bytes[stop..].iter().take_while(|&&byte| matches!(byte, b'\r' | b'\n' | b'/')).count();
         }
-        let stop = self.run(bytes, end, |class| class == SPACE);
+        let stop = run_of(self.classes, bytes, end, |class| class == SPACE);
         match bytes[at..stop].iter().rposition(|&byte| byte == b'\r' || byte == b'\n') {
             Some(last) => at + last + 1,
             None => whitespace(self.classes, bytes, at, end),
         }
-    }
-
-    #[inline]
-    fn run(&self, bytes: &[u8], mut at: usize, belongs: impl Fn(u8) -> bool) -> usize {
-        while at < bytes.len() {
-            let (class, length) = self.classes.at(bytes, at);
-            if !belongs(class) {
-                break;
-            }
-            at += length;
-        }
-        at
     }
 
     #[inline]

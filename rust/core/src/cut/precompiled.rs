@@ -13,6 +13,11 @@ use crate::piece::{Characters, PieceTokenizer, Spaces, Spelling};
 use crate::tokenizer::Loaded;
 use crate::unicode::beside_space;
 
+/// The pre-tokeniser of all of them.
+fn mark() -> Value {
+    json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true})
+}
+
 /// `Precompiled` and what printable ASCII, a space and a line feed become by it.
 struct Rewriting {
     ascii: bool,
@@ -42,8 +47,7 @@ impl Rewriting {
 /// # Errors
 /// Why it is another, in words.
 pub fn words(loaded: &Loaded) -> Result<Native, String> {
-    let mark = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
-    let sequence = json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, mark]});
+    let sequence = json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, mark()]});
     let rewriting = Rewriting::new(&loaded.normalizer).filter(|_| loaded.pre_tokenizer == sequence);
     let Some(Rewriting { characters, ascii, space, line }) = rewriting else {
         return Err("its normaliser and pre-tokeniser are not T5's".to_owned());
@@ -64,7 +68,7 @@ pub fn words(loaded: &Loaded) -> Result<Native, String> {
 /// # Errors
 /// Why it is another, in words.
 pub fn marks(loaded: &Loaded) -> Result<Native, String> {
-    let mark = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+    let mark = mark();
     let alone = json!({"type": "Sequence", "pretokenizers": [&mark]});
     let known = loaded.pre_tokenizer == mark || loaded.pre_tokenizer == alone;
     let rewriting = spaces(&loaded.normalizer).filter(|_| known);
