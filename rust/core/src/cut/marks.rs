@@ -7,13 +7,13 @@
 //!
 //! Where spaces are made one, or stripped at the end, what is before the cut must not end in whitespace when rewritten:
 //! then no run of spaces reaches across, and stripping leaves it as it is. An ordinary character of ASCII does not, nor
-//! one that joins with no other and becomes something else than whitespace. One that may join, such as the vowel signs
+//! one that joins with no other and becomes something else than whitespace, unless the character before takes it in. One that may join, such as the vowel signs
 //! that end many a word of India, is rewritten alone if it has three bytes and the character before it as many, be they
 //! joined or not: together they are too long to be looked up as one (`piece/words.rs`).
 
 use std::sync::Arc;
 
-use crate::piece::{Characters, DEPENDS, Spaces};
+use crate::piece::{Alone, Characters, DEPENDS, PRECEDES, Spaces};
 use crate::unicode::{CharTable, ENDS, STARTS, decode, previous};
 
 /// Bytes of two characters that are not looked up together, at least for each.
@@ -67,12 +67,45 @@ impl Marks {
     /// Whether a text that ends with this character does not end in whitespace when rewritten, nor vanishes.
     #[inline]
     fn is_solid(&self, bytes: &[u8], at: usize, end: usize) -> bool {
+        let before = if at > 0 { previous(bytes, at) } else { at };
+        if at > before && !bytes[before].is_ascii() {
+            let taken_in = |alone: &Alone| alone.traits & PRECEDES != 0;
+            if self.characters.alone(decode(bytes, before).0).is_none_or(taken_in) {
+                return false;
+            }
+        }
         if self.ascii && bytes[at].is_ascii_graphic() {
             return true;
         }
         let Some(alone) = self.characters.alone(decode(bytes, at).0) else { return false };
-        let is_long = || at > 0 && end - at >= LONG && at - previous(bytes, at) >= LONG;
+        let is_long = || end - at >= LONG && at - before >= LONG;
         let shows = |text: &str| text.chars().next_back().is_some_and(|last| !last.is_whitespace());
         (alone.traits & DEPENDS == 0 || is_long()) && alone.becomes.with(shows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::piece::unchanged;
+    use crate::unicode::beside_space;
+
+    fn pieces(text: &str) -> Vec<&str> {
+        let spaces = Spaces { stripped: true, collapsed: true };
+        let characters = Arc::new(unchanged());
+        let marks = Marks { beside: beside_space(), lines: true, ascii: true, spaces, characters };
+        let mut found = Vec::new();
+        marks.cut(text.as_bytes(), |start, end| found.push(&text[start..end]));
+        found
+    }
+
+    #[test]
+    fn no_cut_behind_what_may_be_rewritten_with_another() {
+        assert_eq!(pieces("ab  c\nd "), ["ab", "  c", "\nd", " "]);
+        assert_eq!(pieces("\u{600}x b"), ["\u{600}x b"]);
+        assert_eq!(pieces("\u{600}ax b"), ["\u{600}ax", " b"]);
+        assert_eq!(pieces("\u{915}\u{93f} \u{915}"), ["\u{915}\u{93f}", " \u{915}"]);
+        assert_eq!(pieces("e\u{93f} b"), ["e\u{93f} b"]);
+        assert_eq!(pieces("e\u{301} b\u{3000} c\r\nd"), ["e\u{301} b\u{3000} c\r\nd"]);
     }
 }

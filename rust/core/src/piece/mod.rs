@@ -18,9 +18,11 @@ use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper, PreTokenizedSt
 use crate::error::{Error, Result};
 use crate::tokenizer::{Loaded, guarded};
 pub use bpe::Bpe;
-pub use characters::{Characters, DEPENDS};
+pub use characters::{Alone, Characters, DEPENDS};
 pub use model::Model;
-pub use words::{Spaces, precompiled};
+#[cfg(test)]
+pub use words::unchanged;
+pub use words::{PRECEDES, Spaces, precompiled};
 
 /// The character that stands for each byte in byte-level vocabularies (GPT-2, `bytes_to_unicode`).
 pub const BYTE_ALPHABET: [char; 256] = {

@@ -35,14 +35,22 @@ pub fn precompiled(normalizer: NormalizerWrapper) -> Characters {
     Characters::new(Some(normalizer), traits)
 }
 
-/// [`DEPENDS`] for a character that may share a grapheme with a neighbour.
+/// The same with a normaliser that does nothing.
+#[cfg(test)]
+pub fn unchanged() -> Characters {
+    Characters::new(None, traits)
+}
+
+/// A trait: what follows it belongs to its grapheme.
+pub const PRECEDES: u8 = 2;
+
+/// [`DEPENDS`] for a character that may share a grapheme with a neighbour, [`PRECEDES`] if with a letter after it.
 fn traits(character: char, _: &str) -> u8 {
     let joins = |text: String| text.graphemes(true).count() != 2;
-    let depends = character == '\r'
-        || joins(format!("a{character}"))
-        || joins(format!("{character}a"))
-        || joins(format!("{character}{character}"));
-    u8::from(depends) * DEPENDS
+    let precedes = joins(format!("{character}a"));
+    let depends =
+        character == '\r' || precedes || joins(format!("a{character}")) || joins(format!("{character}{character}"));
+    u8::from(depends) * DEPENDS + u8::from(precedes) * PRECEDES
 }
 
 /// Calls `word` with each word of a normalised text, `▁` before it; false if a literal `▁` leaves it to the crate.
