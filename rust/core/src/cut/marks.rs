@@ -7,9 +7,10 @@
 //!
 //! Where spaces are made one, or stripped at the end, what is before the cut must not end in whitespace when rewritten:
 //! then no run of spaces reaches across, and stripping leaves it as it is. An ordinary character of ASCII does not, nor
-//! one that joins with no other and becomes something else than whitespace, unless the character before takes it in. One that may join, such as the vowel signs
-//! that end many a word of India, is rewritten alone if it has three bytes and the character before it as many, be they
-//! joined or not: together they are too long to be looked up as one (`piece/words.rs`).
+//! one that joins with no other and becomes something else than whitespace, unless the character before takes it in. One
+//! that may join, such as the vowel signs that end many a word of India, is rewritten alone if it has three bytes and the
+//! character before it as many, be they joined or not: together they are too long to be looked up as one
+//! (`piece/words.rs`).
 
 use std::sync::Arc;
 

@@ -52,6 +52,7 @@ const BYTE_LEVEL: &[&str] = &[
     "o200k",
     "tekken",
     "falcon",
+    "deepseek",
 ];
 
 /// A pipeline of the family with a random vocabulary; `charsmap` is a real `Precompiled` table, if there is one.
