@@ -275,7 +275,11 @@ impl<S: BuildHasher> PieceTable<S> {
                 }
             }
         }
-        self.close_gaps(border);
+        if self.used > 0 {
+            self.close_gaps(border);
+        } else {
+            self.keys.clear();
+        }
         self.stayed = self.occurrences();
         outcome
     }
