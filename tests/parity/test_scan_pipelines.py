@@ -13,6 +13,7 @@ import os
 import random
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
@@ -66,11 +67,14 @@ def _model(kind: str, texts: list[str]) -> dict[str, object]:
             trainers.WordLevelTrainer(special_tokens=["[UNK]"], **tokens),
             pre_tokenizers.Whitespace(),
         ),
-    }[kind]
+    }[kind.removesuffix("-bytes")]
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizer
     tokenizer.train_from_iterator(texts, trainer)
-    trained: dict[str, object] = json.loads(tokenizer.to_str())["model"]
+    trained: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
+    if kind == "suffix-bytes":
+        for byte in BYTES:
+            trained["vocab"].setdefault(f"{byte}</w>", len(trained["vocab"]))
     return trained
 
 

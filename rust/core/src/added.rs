@@ -14,9 +14,9 @@ use tokenizers::AddedToken;
 use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::UnicodeNormalization;
 
-use crate::block::{WINDOW, from_byte};
+use crate::normal::{lowercase, nfc};
 use crate::tokenizer::Loaded;
-use crate::unicode::{decode, stable_under_nfc};
+use crate::unicode::decode;
 
 /// A part of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +36,22 @@ pub enum Normalization {
     None,
     /// Unicode NFC, followed here.
     Nfc,
+    /// NFC, each stretch of whitespace made one space, lowercase; followed here but for whitespace, which the tokens looked
+    /// for do not hold and the cutter leaves out.
+    NfcLowercase,
     /// Left to the piece tokeniser; tokens that match after it are looked for by [`Guard`].
     Later(Guard),
+}
+
+impl Normalization {
+    /// What is followed here of a text's normal form.
+    fn of(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::None | Self::Later(_) => Cow::Borrowed(text),
+            Self::Nfc => nfc(text),
+            Self::NfcLowercase => Cow::Owned(lowercase(nfc(text).into_owned())),
+        }
+    }
 }
 
 /// A test that no match of a normalised token can slip through.
@@ -139,7 +153,12 @@ impl AddedTokens {
         let late = patterns(true)?;
         let mut this = Self { raw, normalized: None, normalization, needles: None, marks: Vec::new(), lowercase };
         match normalization {
-            Normalization::None | Normalization::Nfc => this.normalized = Matcher::new(&late)?,
+            Normalization::NfcLowercase if late.iter().any(|(_, _, pattern)| pattern.contains(' ')) => {
+                return Err("an added token with a space is matched after normalisation".to_owned());
+            }
+            Normalization::None | Normalization::Nfc | Normalization::NfcLowercase => {
+                this.normalized = Matcher::new(&late)?;
+            }
             Normalization::Later(guard) => this.guard(guard, &late)?,
         }
         Ok(this)
@@ -198,7 +217,7 @@ impl AddedTokens {
     /// Whether [`AddedTokens::split`] would give a row back as one text, as it is.
     pub fn leaves_whole(&self, row: &str) -> bool {
         let absent = |tokens: &Option<Matcher>| tokens.as_ref().is_none_or(|tokens| tokens.find(row).next().is_none());
-        let normal = || self.normalization != Normalization::Nfc || nfc(row) == row;
+        let normal = || self.normalization.of(row) == row;
         !row.is_empty()
             && !self.may_match_later(row.as_bytes())
             && absent(&self.raw)
@@ -208,10 +227,7 @@ impl AddedTokens {
 
     fn split_normalized(&self, row: &str, range: Range<usize>, parts: &mut Vec<Part>) -> bool {
         let segment = &row[range.clone()];
-        let normalized = match self.normalization {
-            Normalization::Nfc => nfc(segment),
-            _ => Cow::Borrowed(segment),
-        };
+        let normalized = self.normalization.of(segment);
         let owned = matches!(normalized, Cow::Owned(_));
         let text = |part: Range<usize>| {
             let begins = range.start + part.start == 0;
@@ -284,31 +300,6 @@ fn pattern(loaded: &Loaded, token: &AddedToken) -> Result<String, String> {
         }
         _ => Ok(token.content.clone()),
     }
-}
-
-/// NFC as the crate computes it; borrowed where the text is in that form already.
-fn nfc(text: &str) -> Cow<'_, str> {
-    use unicode_normalization_alignments::{IsNormalized, is_nfc_quick};
-    if only_stable(text.as_bytes()) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(text.nfc().map(|(character, _)| character).collect())
-}
-
-/// Whether a text holds but characters that NFC leaves alone, whatever stands beside them; false if that takes a closer
-/// look.
-fn only_stable(bytes: &[u8]) -> bool {
-    let stable = stable_under_nfc();
-    (0..bytes.len()).step_by(WINDOW).all(|at| {
-        // Below U+0300 (first byte 0xCC) every character is stable.
-        let mut pending = from_byte(&bytes[at..], 0xCC);
-        let mut all = 1;
-        while pending != 0 {
-            all &= stable.wide(bytes, at + pending.trailing_zeros() as usize);
-            pending &= pending - 1;
-        }
-        all == 1
-    })
 }
 
 #[cfg(test)]

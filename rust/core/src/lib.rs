@@ -18,6 +18,7 @@ mod engine;
 mod error;
 mod group;
 mod lines;
+mod normal;
 mod piece;
 mod pieces;
 mod queue;

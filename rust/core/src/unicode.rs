@@ -214,3 +214,10 @@ pub fn stable_under_nfc() -> &'static CharTable {
     };
     TABLE.get_or_init(|| CharTable::build(|code| u8::from(char::from_u32(code).is_some_and(stable))))
 }
+
+/// For each character 1 if its lowercase is itself.
+pub fn stays_lowercase() -> &'static CharTable {
+    static TABLE: OnceLock<CharTable> = OnceLock::new();
+    let stays = |character: char| character.to_lowercase().eq([character]);
+    TABLE.get_or_init(|| CharTable::build(|code| u8::from(char::from_u32(code).is_some_and(stays))))
+}

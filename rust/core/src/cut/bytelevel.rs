@@ -150,7 +150,7 @@ impl Cl100k {
 ///
 /// Where a window does not show all of one, nothing behind its apostrophe is certain.
 #[inline]
-fn contractions(
+pub(super) fn contractions(
     window: &Window,
     rest: &[u8],
     starts: u64,
@@ -208,7 +208,7 @@ pub(super) fn run_of(classes: &CharTable, bytes: &[u8], mut at: usize, belongs: 
 
 /// End of the run of characters of `class` that goes on at `at`.
 #[inline]
-fn run(classes: &CharTable, bytes: &[u8], at: usize, class: u8) -> usize {
+pub(super) fn run(classes: &CharTable, bytes: &[u8], at: usize, class: u8) -> usize {
     let at = if class == LETTER { ascii_letters(bytes, at) } else { at };
     run_of(classes, bytes, at, |found| found == class)
 }
@@ -230,7 +230,7 @@ pub(super) fn line_ends(bytes: &[u8], at: usize) -> usize {
 
 /// Length of `s`, `t`, `re`, `ve`, `m`, `ll` or `d` at the start of `bytes`; 0 if there is none.
 #[inline]
-fn contraction(bytes: &[u8]) -> usize {
+pub(super) fn contraction(bytes: &[u8]) -> usize {
     match bytes {
         [b's' | b't' | b'm' | b'd', ..] => 1,
         [b'r' | b'v', b'e', ..] | [b'l', b'l', ..] => 2,

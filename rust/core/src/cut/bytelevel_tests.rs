@@ -67,7 +67,7 @@ pub fn texts() -> impl Strategy<Value = String> {
     parts.prop_map(|parts| parts.concat())
 }
 
-fn one_by_one(text: &[u8], next: impl Fn(usize) -> usize) -> Vec<(usize, usize)> {
+pub fn one_by_one(text: &[u8], next: impl Fn(usize) -> usize) -> Vec<(usize, usize)> {
     let (mut at, mut pieces) = (0, Vec::new());
     while at < text.len() {
         pieces.push((at, next(at)));

@@ -7,6 +7,7 @@
 mod ascii;
 pub mod bert;
 pub mod bytelevel;
+pub mod clip;
 pub mod deepseek;
 pub mod digits;
 pub mod falcon;
@@ -38,6 +39,8 @@ pub enum Scanner {
     O200k(o200k::O200k),
     /// `DeepSeek`'s numbers, ideographs and expression.
     DeepSeek(deepseek::DeepSeek),
+    /// CLIP's expression.
+    Clip(clip::Clip),
     /// Falcon's sequence of punctuation, GPT-2, digits and groups of three.
     Falcon(Box<falcon::Falcon>),
     /// BERT's whitespace, punctuation and ideographs.
@@ -96,6 +99,7 @@ impl Scanner {
             Self::Cl100k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::O200k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::DeepSeek(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::Clip(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Falcon(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Bert(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Words(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),

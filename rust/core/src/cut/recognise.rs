@@ -7,6 +7,7 @@ use unicode_categories::UnicodeCategories;
 use super::Scanner;
 use super::bert::Bert;
 use super::bytelevel::{Cl100k, Gpt2};
+use super::clip::Clip;
 use super::deepseek::DeepSeek;
 use super::digits::Digits;
 use super::falcon::Falcon;
@@ -85,6 +86,8 @@ const TEKKEN: &str = concat!(
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 );
 
+const CLIP: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
 const IDEOGRAPHS: &str = "[一-龥\u{3040}-\u{309f}\u{30a0}-\u{30ff}]+";
 const DEEPSEEK: &str = concat!(
     r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"##,
@@ -98,10 +101,11 @@ const DEEPSEEK: &str = concat!(
 pub fn recognise(loaded: &Loaded) -> Result<Native, String> {
     match loaded.inner.get_model() {
         ModelWrapper::BPE(model) => {
-            if model.continuing_subword_prefix.as_deref().is_some_and(|prefix| !prefix.is_empty())
-                || model.end_of_word_suffix.as_deref().is_some_and(|suffix| !suffix.is_empty())
-            {
-                return Err("its BPE model marks word parts with a prefix or suffix".to_owned());
+            if model.continuing_subword_prefix.as_deref().is_some_and(|prefix| !prefix.is_empty()) {
+                return Err("its BPE model marks word parts with a prefix".to_owned());
+            }
+            if model.end_of_word_suffix.as_deref().is_some_and(|suffix| !suffix.is_empty()) {
+                return byte_level(loaded).map_err(|reason| format!("its BPE model marks the ends of words; {reason}"));
             }
             let or = |reason: String| move |other: String| format!("{reason}; {other}");
             byte_level(loaded)
@@ -149,6 +153,7 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
         Value::Null => Normalization::None,
         nfc if *nfc == json!({"type": "NFC"}) => Normalization::Nfc,
         none if *none == json!({"type": "Sequence", "normalizers": []}) => Normalization::None,
+        clip if *clip == lowercase_words() => Normalization::NfcLowercase,
         _ => return Err("its normaliser is not one of the byte-level family's".to_owned()),
     };
     let classes = regex_classes().ok_or("the library's character classes overlap")?;
@@ -156,6 +161,13 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
     let parts = pre["pretokenizers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let sequence = pre["type"] == "Sequence" && pre.as_object().is_some_and(|fields| fields.len() == 2);
     let (name, scanner) = match parts {
+        // What becomes of whitespace is not followed.
+        [split, bytes] if sequence && normalization == Normalization::NfcLowercase => {
+            let named = [false, true].into_iter().find(|&named| keeps_words(split, named));
+            let named = named.filter(|_| is_byte_level(bytes, true)).ok_or("its pre-tokeniser is not CLIP's")?;
+            ("clip", Scanner::Clip(Clip { classes, named }))
+        }
+        _ if normalization == Normalization::NfcLowercase => return Err("its pre-tokeniser is not CLIP's".to_owned()),
         _ if is_byte_level(pre, true) => ("gpt2", Scanner::Gpt2(Gpt2 { classes })),
         _ if is_any_byte_level(pre, true, true) => ("gpt2-prefixed", Scanner::Gpt2Prefixed(Gpt2 { classes })),
         [digits, bytes] if sequence && digits_apart(digits).is_some() && is_byte_level(bytes, true) => {
@@ -203,6 +215,19 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
     };
     let added = AddedTokens::new(loaded, normalization, false)?;
     Ok(Native::new(name, added, scanner, PieceTokenizer::new(loaded, Spelling::ByteLevel)))
+}
+
+/// CLIP's normaliser.
+fn lowercase_words() -> Value {
+    json!({"type": "Sequence", "normalizers": [
+        {"type": "NFC"}, {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "}, {"type": "Lowercase"}]})
+}
+
+/// Whether a pre-tokeniser keeps the matches of CLIP's expression, with the names of tokens before it or without.
+fn keeps_words(part: &Value, named: bool) -> bool {
+    let names = if named { r"<\|startoftext\|>|<\|endoftext\|>|" } else { "" };
+    let pattern = [names, CLIP].concat();
+    *part == json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true})
 }
 
 fn by_case(contractions: bool, digits: usize) -> Result<Scanner, String> {

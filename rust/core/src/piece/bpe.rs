@@ -39,6 +39,8 @@ struct Bytes {
     ids: Vec<u32>,
     /// Ranks of pairs of them.
     ranks: Vec<[u32; 256]>,
+    /// The same ids for a word's last byte, where a suffix marks it.
+    last: Option<Vec<u32>>,
 }
 
 /// Of the crate's description of the model, what it does not tell otherwise.
@@ -56,8 +58,7 @@ struct Description {
 impl Description {
     /// `None` if anything about it is unusual.
     fn new(model: &Library) -> Option<Self> {
-        let plain = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
-        if !plain(&model.continuing_subword_prefix) || !plain(&model.end_of_word_suffix) {
+        if model.continuing_subword_prefix.as_deref().is_some_and(|prefix| !prefix.is_empty()) {
             return None;
         }
         let vocabulary = model.get_vocab();
@@ -81,27 +82,51 @@ impl Description {
 impl Bytes {
     fn new(ids: &[u32], merges: &Merges) -> Self {
         let ranks = |&left: &u32| std::array::from_fn(|right| merges.rank(left, ids[right]));
-        Self { ids: ids.to_vec(), ranks: ids.iter().map(ranks).collect() }
+        Self { ids: ids.to_vec(), ranks: ids.iter().map(ranks).collect(), last: None }
     }
 
     /// Fills in the symbols of a piece and their ranks; false if one of its bytes is no entry.
-    fn spell(&self, piece: &[u8], work: &mut Workspace) -> bool {
-        work.symbols.extend(piece.iter().map(|&byte| self.ids[usize::from(byte)]));
-        work.ranks.clear();
-        work.ranks.extend(piece.windows(2).map(|two| self.ranks[usize::from(two[0])][usize::from(two[1])]));
-        !work.symbols.contains(&NONE)
+    fn spell(&self, piece: &[u8], merges: &Merges, work: &mut Workspace) -> bool {
+        let Workspace { symbols, ranks, .. } = work;
+        symbols.extend(piece.iter().map(|&byte| self.ids[usize::from(byte)]));
+        ranks.clear();
+        ranks.extend(piece.windows(2).map(|two| self.ranks[usize::from(two[0])][usize::from(two[1])]));
+        if let Some(last) = &self.last
+            && let (Some(&byte), Some(symbol)) = (piece.last(), symbols.last_mut())
+        {
+            *symbol = last[usize::from(byte)];
+            if let ([.., before, symbol], Some(rank)) = (symbols.as_slice(), ranks.last_mut()) {
+                *rank = merges.rank(*before, *symbol);
+            }
+        }
+        !symbols.contains(&NONE)
     }
 
     /// Those that are no entries, of the bytes that UTF-8 uses.
     fn absent(&self) -> impl Iterator<Item = u8> {
-        let used = (0..=0xBF).chain(0xC2..=0xF4);
-        used.filter(|&byte| self.ids[usize::from(byte)] == NONE)
+        used().filter(|&byte| self.ids[usize::from(byte)] == NONE)
     }
+
+    /// The same where a suffix marks a word's last byte; `None` if not every byte has both of its entries.
+    fn with_last(self, last: Vec<u32>) -> Option<Self> {
+        let complete = self.absent().next().is_none() && used().all(|byte| last[usize::from(byte)] != NONE);
+        complete.then_some(Self { last: Some(last), ..self })
+    }
+}
+
+/// The bytes that UTF-8 uses.
+fn used() -> impl Iterator<Item = u8> {
+    (0..=0xBF).chain(0xC2..=0xF4)
 }
 
 impl Bpe {
     /// Takes the model over; `None` if it is not understood.
     pub fn new(model: &Library, byte_level: bool) -> Option<Self> {
+        let suffix = model.end_of_word_suffix.as_deref().unwrap_or_default();
+        // Which entries only a whole look-up finds, and what stands for the bytes of a suffix, is not asked.
+        if !suffix.is_empty() && (!byte_level || model.ignore_merges || model.byte_fallback) {
+            return None;
+        }
         let Description { vocabulary, merges } = Description::new(model)?;
         let unknown = match &model.unk_token {
             None => None,
@@ -111,6 +136,8 @@ impl Bpe {
         let mut buffer = [0; 4];
         let mut id = |character: char| vocabulary.get(character.encode_utf8(&mut buffer) as &str).copied();
         let bytes = byte_level.then(|| BYTE_ALPHABET.map(|character| id(character).unwrap_or(NONE)));
+        let marked_last = |character: char| vocabulary.get(&format!("{character}{suffix}")).copied().unwrap_or(NONE);
+        let last = (!suffix.is_empty()).then(|| BYTE_ALPHABET.map(marked_last).to_vec());
         let mut ascii = |byte: u8| match byte {
             b' ' => id('▁'),
             byte if byte.is_ascii() => id(char::from(byte)),
@@ -123,11 +150,15 @@ impl Bpe {
         let odd: HashSet<u32> = fallback.iter().flatten().flatten().copied().chain(unknown).collect();
         let names: HashMap<u32, &String> = vocabulary.iter().map(|(token, &id)| (id, token)).collect();
         let table = Merges::new(&merges)?;
+        let bytes = match (bytes.map(|ids| Bytes::new(&ids, &table)), last) {
+            (Some(bytes), Some(last)) => Some(bytes.with_last(last)?),
+            (bytes, _) => bytes,
+        };
         let mut this = Self {
             odd_parts: merges.iter().any(|(left, right, _)| odd.contains(left) || odd.contains(right)),
             results: merges.iter().filter_map(|(_, _, id)| names.get(id).map(|&name| name.clone())).collect(),
             marked: marked.map(|ids| Bytes::new(&ids, &table)),
-            bytes: bytes.map(|ids| Bytes::new(&ids, &table)),
+            bytes,
             merges: table,
             characters: vocabulary.iter().filter_map(|(token, &id)| Some((single(token)?, id))).collect(),
             fallback,
@@ -162,7 +193,7 @@ impl Bpe {
         }
         work.symbols.clear();
         match &self.bytes {
-            Some(bytes) if bytes.spell(piece, work) => {
+            Some(bytes) if bytes.spell(piece, &self.merges, work) => {
                 self.merges.apply_ranked(work);
                 return work.symbols.iter().copied().for_each(token);
             }
@@ -181,7 +212,7 @@ impl Bpe {
     pub fn tokenize_marked(&self, text: &[u8], work: &mut Workspace, token: impl FnMut(u32)) -> bool {
         let Some(marked) = self.marked.as_ref().filter(|_| self.whole.is_empty()) else { return false };
         work.symbols.clear();
-        if !marked.spell(text, work) {
+        if !marked.spell(text, &self.merges, work) {
             return false;
         }
         self.merges.apply_ranked(work);
@@ -225,7 +256,8 @@ impl Bpe {
     /// Whether equal characters always begin as the same symbols, which no merge but that of characters touches; but for
     /// those that hold one of the bytes that [`Bpe::absent`] gives.
     pub fn is_plain(&self) -> bool {
-        let spelled = |bytes: &Bytes| self.unknown.is_none() || bytes.absent().next().is_none();
+        let spelled =
+            |bytes: &Bytes| bytes.last.is_none() && (self.unknown.is_none() || bytes.absent().next().is_none());
         !self.odd_parts && self.bytes.as_ref().map_or_else(|| self.falls_back_wholly(), spelled)
     }
 

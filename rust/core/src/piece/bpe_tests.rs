@@ -67,6 +67,65 @@ fn ascii_with_spaces_needs_no_spelling() {
     assert!(!taken(" abc") && !taken(" é"));
 }
 
+/// A model of bytes, `a` to `c` of them in merges, in which a suffix marks the last one of a word.
+fn suffixed(picks: &[(usize, usize)], lost: Option<&str>) -> Library {
+    const SUFFIX: &str = "</w>";
+    let alphabet: Vec<String> = super::BYTE_ALPHABET.iter().map(char::to_string).collect();
+    let mut middles: Vec<String> = ["a", "b", "c", "<", "/", "w", ">"].map(String::from).to_vec();
+    let mut lasts: Vec<String> = middles.iter().map(|token| [token, SUFFIX].concat()).collect();
+    let mut vocabulary: Vec<String> =
+        alphabet.iter().flat_map(|token| [token.clone(), [token, SUFFIX].concat()]).collect();
+    let mut merges: Vec<(String, String)> = Vec::new();
+    for &(left, right) in picks {
+        let left = middles[left % middles.len()].clone();
+        let all = if right % 2 == 0 { &mut middles } else { &mut lasts };
+        let right = all[right % all.len()].clone();
+        let joined = [left.as_str(), &right].concat();
+        if joined.len() < 16 && !merges.contains(&(left.clone(), right.clone())) {
+            vocabulary.push(joined.clone());
+            all.push(joined);
+            merges.push((left, right));
+        }
+    }
+    vocabulary.retain(|token| Some(token.as_str()) != lost);
+    let mut ids = serde_json::Map::new();
+    for token in vocabulary {
+        let next = ids.len();
+        ids.entry(token).or_insert(next.into());
+    }
+    let described = serde_json::json!({"type": "BPE", "dropout": null, "unk_token": null,
+        "continuing_subword_prefix": null, "end_of_word_suffix": SUFFIX, "fuse_unk": false, "byte_fallback": false,
+        "ignore_merges": false, "vocab": ids, "merges": merges});
+    serde_json::from_str(&described.to_string()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_byte_needs_an_entry_in_the_middle_and_at_the_end() {
+    assert!(Bpe::new(&suffixed(&[], None), true).is_some_and(|native| !native.is_plain()));
+    assert!(Bpe::new(&suffixed(&[], None), false).is_none());
+    for lost in ["x", "x</w>"] {
+        assert!(Bpe::new(&suffixed(&[], Some(lost)), true).is_none(), "{lost}");
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::piece::cases(3000))]
+    #[test]
+    fn same_ids_as_the_crate_with_a_suffix(
+        picks in proptest::collection::vec((0usize..40, 0usize..40), 0..30),
+        texts in proptest::collection::vec("[abc]{1,12}|([abc]|</w>){1,8}|a{1,120}|[ab]{40,120}|[a-z]{1,5}", 1..8),
+    ) {
+        let library = suffixed(&picks, None);
+        let native = Bpe::new(&library, true).unwrap_or_else(|| panic!("no model"));
+        for text in &texts {
+            let tokens = library.tokenize(text).unwrap_or_else(|error| panic!("{error}"));
+            let mut got = Vec::new();
+            native.tokenize(text.as_bytes(), &mut Workspace::default(), |id| got.push(id));
+            prop_assert_eq!(got, tokens.iter().map(|token| token.id).collect::<Vec<_>>(), "{:?}", text);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(crate::piece::cases(3000))]
     #[test]

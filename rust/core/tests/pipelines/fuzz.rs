@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::random::{self, Gaps, Kind};
-use super::{FRAGMENTS, PIPELINES};
+use super::{FRAGMENTS, PIPELINES, suffixed};
 
 /// Models that have a native path.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,8 @@ const BYTE_LEVEL: &[&str] = &[
     "tekken",
     "falcon",
     "deepseek",
+    "clip",
+    "clip-named",
 ];
 
 /// A pipeline of the family with a random vocabulary; `charsmap` is a real `Precompiled` table, if there is one.
@@ -82,7 +84,7 @@ pub fn tokenizer(family: Family, random: &mut Random, charsmap: Option<&Value>) 
     let found = PIPELINES.iter().find(|(other, _, _)| *other == name);
     let mut document: Value = found.and_then(|(_, _, json)| serde_json::from_str(json).ok()).unwrap_or_default();
     if let Some(model) = model {
-        document["model"] = model;
+        document["model"] = if name.starts_with("clip") { suffixed(model) } else { model };
     }
     if let (Family::Unigram, Some(table)) = (family, charsmap) {
         rewrite(&mut document, random, json!({"type": "Precompiled", "precompiled_charsmap": table}), &picks);

@@ -32,6 +32,14 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
     let isolate = |pattern: &str| json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
     let [numbers, ideographs, rest] = DEEPSEEK.map(isolate);
     let deepseek = json!({"type": "Sequence", "pretokenizers": [numbers, ideographs, rest, bytes(false)]});
+    let lowercase = json!({"type": "Sequence", "normalizers": [
+        {"type": "NFC"}, {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "}, {"type": "Lowercase"}]});
+    let clip = |names: &str| {
+        let pattern = [names, r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"].concat();
+        json!({"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true}, bytes(true)]})
+    };
+    let names = r"<\|startoftext\|>|<\|endoftext\|>|";
     let falcon = json!({"type": "Sequence", "pretokenizers": [
         {"type": "Punctuation", "behavior": "Contiguous"}, bytes(true), {"type": "Digits", "individual_digits": false},
         {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": false}]});
@@ -67,6 +75,8 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
         ("o200k", "native:o200k", tokenizer(Value::Null, split(O200K), byte_level_bpe(), &added(false))),
         ("tekken", "native:tekken", tokenizer(Value::Null, split(TEKKEN), byte_level_bpe(), &[])),
         ("deepseek", "native:deepseek", tokenizer(Value::Null, deepseek, byte_level_bpe(), &added(false))),
+        ("clip", "native:clip", tokenizer(lowercase.clone(), clip(""), suffixed(byte_level_bpe()), &added(true))),
+        ("clip-named", "native:clip", tokenizer(lowercase, clip(names), suffixed(byte_level_bpe()), &added(false))),
         ("split-other", "generic", tokenizer(Value::Null, split(r"\s+|\S+"), byte_level_bpe(), &[])),
         ("falcon", "native:falcon", tokenizer(Value::Null, falcon, byte_level_bpe(), &[])),
         ("phi3", "native:metaspace", tokenizer(prepend, Value::Null, marked_bpe(), &added(false))),
@@ -153,6 +163,30 @@ fn byte_level_bpe() -> Value {
     // These first, so that no other takes their parts.
     let merges: Vec<&str> = across.iter().map(String::as_str).chain(merges).collect();
     bpe(alphabet.clone(), &merges, &json!(null), false)
+}
+
+/// The same vocabulary where a suffix marks the last byte of a word; each merge also with what ends one.
+pub fn suffixed(mut model: Value) -> Value {
+    const SUFFIX: &str = "</w>";
+    let parts = |model: &Value| -> Vec<[String; 2]> {
+        let pair = |merge: &Value| match merge {
+            Value::String(text) => text.split_once(' ').map(|(left, right)| [left.to_owned(), right.to_owned()]),
+            pair => serde_json::from_value(pair.clone()).ok(),
+        };
+        model["merges"].as_array().into_iter().flatten().filter_map(pair).collect()
+    };
+    let last = |[left, right]: &[String; 2]| [left.clone(), [right, SUFFIX].concat()];
+    let merges: Vec<_> = parts(&model).iter().flat_map(|pair| [last(pair), pair.clone()]).collect();
+    if let Some(entries) = model["vocab"].as_object_mut() {
+        let tokens: Vec<String> = entries.keys().filter(|token| !token.is_empty()).cloned().collect();
+        for token in tokens {
+            let next = entries.len();
+            entries.entry([&token, SUFFIX].concat()).or_insert(json!(next));
+        }
+    }
+    model["merges"] = json!(merges);
+    model["end_of_word_suffix"] = json!(SUFFIX);
+    model
 }
 
 /// Characters with `▁`, byte fallback for some, unknown for the rest.
@@ -293,6 +327,8 @@ const FRAGMENTS: &[&str] = &[
     "<n>",
     "<N>",
     "<|end|>",
+    "<|startoftext|>",
+    "!<|EndOfText|>!",
     "[X]",
     "[x]",
     "[Mask]",
