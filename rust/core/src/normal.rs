@@ -45,9 +45,9 @@ mod tests {
     use tokenizers::{NormalizedString, Normalizer, normalizers};
 
     fn by_the_crate(normalizer: &impl Normalizer, text: &str) -> String {
-        let mut normalized = NormalizedString::from(text);
-        normalizer.normalize(&mut normalized).unwrap_or_else(|error| panic!("{error}"));
-        normalized.get().to_owned()
+        let mut text = NormalizedString::from(text);
+        normalizer.normalize(&mut text).unwrap_or_else(|error| panic!("{error}"));
+        text.get().to_owned()
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use tokenizers::utils::SysRegex;
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::normal::nfc;
+
 /// `\p{L}`
 pub const LETTER: u8 = 1;
 /// `\p{N}`
@@ -163,6 +165,17 @@ pub fn case_classes() -> Option<&'static CharTable> {
         (0..CODE_POINTS).all(|code| is_letter(table.get(code)) == (coarse.get(code) == LETTER))
     };
     TABLE.get_or_init(|| probe(&CASES).filter(|table| regex_classes().is_some_and(|all| letters(table, all)))).as_ref()
+}
+
+/// For each character 1 if it is whitespace to that engine or to anybody else, or has some in its normal form (NFC).
+pub fn may_be_space() -> Option<&'static CharTable> {
+    static TABLE: OnceLock<CharTable> = OnceLock::new();
+    let regex = regex_classes()?;
+    let shows = |character: char| {
+        let normal = nfc(character.encode_utf8(&mut [0; 4])).chars().any(char::is_whitespace);
+        normal || character.is_whitespace() || regex.get(character as u32) == SPACE
+    };
+    Some(TABLE.get_or_init(|| CharTable::build(|code| u8::from(char::from_u32(code).is_some_and(shows)))))
 }
 
 /// The table of the patterns' values; `None` if two patterns share a character, since the scanners take them apart.

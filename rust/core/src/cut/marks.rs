@@ -1,4 +1,4 @@
-//! Words with the space before them (XLM-R, mT5, NLLB): `Precompiled`, perhaps what `Spaces` says, `Metaspace` that splits.
+//! Words with the space before them (XLM-R, mT5, NLLB, DeBERTa-v3): `Precompiled`, perhaps what `Spaces` says, `Metaspace` that splits.
 //!
 //! `Precompiled` rewrites grapheme by grapheme. A space whose neighbours do not join its grapheme is one of its own and
 //! stays a space (checked when the tokenizer is loaded), which `Metaspace` makes a `▁`, where a piece begins. So the text
@@ -11,6 +11,8 @@
 //! that may join, such as the vowel signs that end many a word of India, is rewritten alone if it has three bytes and the
 //! character before it as many, be they joined or not: together they are too long to be looked up as one
 //! (`piece/words.rs`).
+//!
+//! Where whitespace at both ends is removed before all else (DeBERTa-v3), it is left out here, once for the whole text.
 
 use std::sync::Arc;
 
@@ -38,8 +40,12 @@ pub struct Marks {
 impl Marks {
     /// Emits the pieces of a segment.
     #[inline]
-    pub fn cut(&self, bytes: &[u8], mut emit: impl FnMut(usize, usize)) {
-        let mut start = 0;
+    pub fn cut(&self, segment: &str, mut emit: impl FnMut(usize, usize)) {
+        let (mut start, mut bytes) = (0, segment.as_bytes());
+        if self.spaces.trimmed {
+            bytes = segment.trim_end().as_bytes();
+            start = bytes.len() - segment.trim().len();
+        }
         for space in memchr::memchr2_iter(b' ', b'\n', bytes) {
             if start < space && self.is_border(bytes, space) {
                 emit(start, space);
@@ -92,11 +98,11 @@ mod tests {
     use crate::unicode::beside_space;
 
     fn pieces(text: &str) -> Vec<&str> {
-        let spaces = Spaces { stripped: true, collapsed: true };
+        let spaces = Spaces { trimmed: false, stripped: true, collapsed: true };
         let characters = Arc::new(unchanged());
         let marks = Marks { beside: beside_space(), lines: true, ascii: true, spaces, characters };
         let mut found = Vec::new();
-        marks.cut(text.as_bytes(), |start, end| found.push(&text[start..end]));
+        marks.cut(text, |start, end| found.push(&text[start..end]));
         found
     }
 

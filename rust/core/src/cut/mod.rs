@@ -8,6 +8,7 @@ mod ascii;
 pub mod bert;
 pub mod bytelevel;
 pub mod clip;
+pub mod collapsed;
 pub mod deepseek;
 pub mod digits;
 pub mod falcon;
@@ -49,6 +50,8 @@ pub enum Scanner {
     Words(words::Words),
     /// Words with the space before them.
     Marks(Box<marks::Marks>),
+    /// The same without `Precompiled`.
+    Collapsed(collapsed::Collapsed),
     /// A byte-pair model without pre-tokeniser, cut before `▁`.
     Metaspace(metaspace::Metaspace),
 }
@@ -103,7 +106,8 @@ impl Scanner {
             Self::Falcon(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Bert(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Words(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
-            Self::Marks(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::Marks(scanner) => scanner.cut(segment, |start, end| emit(bytes, start, end)),
+            Self::Collapsed(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Metaspace(scanner) => scanner.cut(segment, begins, splits, emit),
         }
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Scanner;
+use super::collapsed::Collapsed;
 use super::marks::Marks;
 use super::recognise::Native;
 use super::words::Words;
 use crate::added::{AddedTokens, Guard, Normalization};
 use crate::piece::{Characters, PieceTokenizer, Spaces, Spelling};
 use crate::tokenizer::Loaded;
-use crate::unicode::beside_space;
+use crate::unicode::{beside_space, may_be_space};
 
 /// The pre-tokeniser of all of them.
 fn mark() -> Value {
@@ -68,10 +69,10 @@ pub fn words(loaded: &Loaded) -> Result<Native, String> {
 /// # Errors
 /// Why it is another, in words.
 pub fn marks(loaded: &Loaded) -> Result<Native, String> {
-    let mark = mark();
-    let alone = json!({"type": "Sequence", "pretokenizers": [&mark]});
-    let known = loaded.pre_tokenizer == mark || loaded.pre_tokenizer == alone;
-    let rewriting = spaces(&loaded.normalizer).filter(|_| known);
+    if let Some(native) = collapsed(loaded) {
+        return native;
+    }
+    let rewriting = spaces(&loaded.normalizer).filter(|_| splits_at_marks(&loaded.pre_tokenizer));
     let rewriting = rewriting.and_then(|(first, spaces)| Some((Rewriting::new(first)?, spaces)));
     let Some((Rewriting { characters, ascii, space, line }, spaces)) = rewriting else {
         return Err("its normaliser and pre-tokeniser are not XLM-R's".to_owned());
@@ -88,15 +89,34 @@ pub fn marks(loaded: &Loaded) -> Result<Native, String> {
     Ok(Native::new("marks", added, Scanner::Marks(Box::new(scanner)), pieces))
 }
 
-/// The first normaliser, if what follows it does but this to spaces.
+/// Whether a pre-tokeniser is [`mark`], by itself or alone in a sequence.
+fn splits_at_marks(pre_tokenizer: &Value) -> bool {
+    let mark = mark();
+    *pre_tokenizer == json!({"type": "Sequence", "pretokenizers": [&mark]}) || *pre_tokenizer == mark
+}
+
+/// The same words where nothing but whitespace is rewritten, and NFC; `None` if the normaliser is another.
+fn collapsed(loaded: &Loaded) -> Option<Result<Native, String>> {
+    let replace = json!({"type": "Replace", "pattern": {"Regex": r"\s{2,}|[\n\r\t]"}, "content": " "});
+    let normalizers = json!([replace, {"type": "NFC"}, {"type": "Strip", "strip_left": false, "strip_right": true}]);
+    let known = loaded.normalizer == json!({"type": "Sequence", "normalizers": normalizers});
+    let whitespace = may_be_space().filter(|_| known && splits_at_marks(&loaded.pre_tokenizer))?;
+    let native = |added| {
+        let pieces = PieceTokenizer::new(loaded, Spelling::Collapsed { whitespace });
+        Native::new("collapsed", added, Scanner::Collapsed(Collapsed { whitespace }), pieces)
+    };
+    Some(AddedTokens::new(loaded, Normalization::Later(Guard::Forbid), false).map(native))
+}
+
+/// `Precompiled`, perhaps, if what is beside it does but this to spaces.
 fn spaces(normalizer: &Value) -> Option<(&Value, Spaces)> {
-    let strip = json!({"type": "Strip", "strip_left": false, "strip_right": true});
+    let strip = |left: bool| json!({"type": "Strip", "strip_left": left, "strip_right": true});
     let collapses = |part: &Value| {
         [" ", "▁"]
             .into_iter()
             .any(|content| *part == json!({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": content}))
     };
-    let plain = Spaces { stripped: false, collapsed: false };
+    let plain = Spaces { trimmed: false, stripped: false, collapsed: false };
     if normalizer["type"] != "Sequence" {
         return Some((normalizer, plain));
     }
@@ -105,8 +125,11 @@ fn spaces(normalizer: &Value) -> Option<(&Value, Spaces)> {
     match parts.as_slice() {
         [first] => Some((first, plain)),
         [first, last] if collapses(last) => Some((first, Spaces { collapsed: true, ..plain })),
-        [first, second, last] if *second == strip && collapses(last) => {
-            Some((first, Spaces { stripped: true, collapsed: true }))
+        [first, second, last] if *second == strip(false) && collapses(last) => {
+            Some((first, Spaces { stripped: true, collapsed: true, ..plain }))
+        }
+        [first, second, last] if *first == strip(true) && collapses(last) => {
+            Some((second, Spaces { trimmed: true, collapsed: true, ..plain }))
         }
         _ => None,
     }

@@ -41,7 +41,7 @@ impl Native {
         let marked = matches!(scanner, Scanner::Metaspace(_));
         let splits = match &pieces.model {
             // The model must see the very characters of the piece.
-            _ if matches!(scanner, Scanner::Marks(_)) => None,
+            _ if matches!(scanner, Scanner::Marks(_) | Scanner::Collapsed(_)) => None,
             Model::Bpe(model) if model.is_plain() => {
                 model.results().map(|of| SafeSplits::new(&of, &model.absent(), marked))
             }
@@ -163,8 +163,8 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
     let (name, scanner) = match parts {
         // What becomes of whitespace is not followed.
         [split, bytes] if sequence && normalization == Normalization::NfcLowercase => {
-            let named = [false, true].into_iter().find(|&named| keeps_words(split, named));
-            let named = named.filter(|_| is_byte_level(bytes, true)).ok_or("its pre-tokeniser is not CLIP's")?;
+            let named = words_kept(split).filter(|_| is_byte_level(bytes, true));
+            let named = named.ok_or("its pre-tokeniser is not CLIP's")?;
             ("clip", Scanner::Clip(Clip { classes, named }))
         }
         _ if normalization == Normalization::NfcLowercase => return Err("its pre-tokeniser is not CLIP's".to_owned()),
@@ -223,11 +223,16 @@ fn lowercase_words() -> Value {
         {"type": "NFC"}, {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "}, {"type": "Lowercase"}]})
 }
 
-/// Whether a pre-tokeniser keeps the matches of CLIP's expression, with the names of tokens before it or without.
-fn keeps_words(part: &Value, named: bool) -> bool {
-    let names = if named { r"<\|startoftext\|>|<\|endoftext\|>|" } else { "" };
-    let pattern = [names, CLIP].concat();
-    *part == json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true})
+/// Whether the expression whose matches a pre-tokeniser keeps is CLIP's with the names of tokens before it; `None` if it is
+/// another.
+fn words_kept(part: &Value) -> Option<bool> {
+    let keeps = |names: &str| {
+        let pattern = [names, CLIP].concat();
+        *part == json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true})
+    };
+    [("", false), (r"<\|startoftext\|>|<\|endoftext\|>|", true)]
+        .into_iter()
+        .find_map(|(names, named)| keeps(names).then_some(named))
 }
 
 fn by_case(contractions: bool, digits: usize) -> Result<Scanner, String> {

@@ -16,7 +16,9 @@ use tokenizers::tokenizer::{OffsetReferential, OffsetType};
 use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper, PreTokenizedString, PreTokenizer, Token};
 
 use crate::error::{Error, Result};
+use crate::normal::nfc;
 use crate::tokenizer::{Loaded, guarded};
+use crate::unicode::CharTable;
 pub use bpe::Bpe;
 pub use characters::{Alone, Characters, DEPENDS};
 pub use model::Model;
@@ -81,6 +83,11 @@ pub enum Spelling {
         spaces: Spaces,
         /// `Precompiled`.
         characters: Arc<Characters>,
+    },
+    /// Raw text that may begin with a space or a line feed, which becomes `▁`; in NFC.
+    Collapsed {
+        /// Which characters may be whitespace.
+        whitespace: &'static CharTable,
     },
     /// Raw text whose spaces are `▁` for the model.
     Metaspace,
@@ -197,10 +204,21 @@ impl PieceTokenizer {
                     spelled.push_str(plain);
                     return word(spelled);
                 }
-                if words::normalize(characters, text, spelled) && words::marked(spelled, *spaces, marked, &mut word)? {
-                    return Ok(());
+                if words::normalize(characters, text, spelled) {
+                    return words::marked(spelled, *spaces, marked, &mut word);
                 }
                 pipeline(loaded, text, word)
+            }
+            Spelling::Collapsed { whitespace } => {
+                let plain = nfc(text.strip_prefix([' ', '\n']).unwrap_or(text));
+                let other = |character: char| character == '▁' || whitespace.get(character as u32) != 0;
+                if plain.is_empty() || plain.contains(other) {
+                    return pipeline(loaded, text, word);
+                }
+                spelled.clear();
+                spelled.push('▁');
+                spelled.push_str(&plain);
+                word(spelled)
             }
         }
     }

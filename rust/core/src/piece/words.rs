@@ -67,40 +67,43 @@ pub fn words<E>(text: &str, room: &mut String, mut word: impl FnMut(&str) -> Res
     Ok(true)
 }
 
-/// What may follow `Precompiled` before `Metaspace`.
+/// What else the normaliser does to spaces before `Metaspace`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spaces {
+    /// Whitespace at both ends is removed before all else, by whoever cuts.
+    pub trimmed: bool,
     /// Whitespace at the end is removed.
     pub stripped: bool,
     /// A run of spaces becomes one.
     pub collapsed: bool,
 }
 
-/// Calls `word` with each word of a text that `Precompiled` made: each begins with a `▁`, for its space, the first in any
-/// case; false if a literal `▁` leaves it to the crate.
+/// Calls `word` with each word of a normalised text: each begins with a `▁`, a literal one or for its space, the first in
+/// any case.
 pub fn marked<E>(
     text: &str,
     spaces: Spaces,
     room: &mut String,
     mut word: impl FnMut(&str) -> Result<(), E>,
-) -> Result<bool, E> {
-    if text.contains('▁') {
-        return Ok(false);
-    }
+) -> Result<(), E> {
+    const MARKS: [char; 2] = [' ', '▁'];
     let text = if spaces.stripped { text.trim_end() } else { text };
-    if text.is_empty() {
-        return Ok(true);
-    }
-    let mut parts = text.strip_prefix(' ').unwrap_or(text).split(' ').peekable();
-    while let Some(part) = parts.next() {
+    let Some(first) = text.chars().next() else { return Ok(()) };
+    let (mut mark, mut rest) = match text.strip_prefix(MARKS) {
+        Some(rest) => (first, rest),
+        None => ('▁', text),
+    };
+    loop {
+        let end = rest.find(MARKS).unwrap_or(rest.len());
+        let next = rest[end..].chars().next();
         // Nothing between two spaces; behind the last one it is a word.
-        if spaces.collapsed && part.is_empty() && parts.peek().is_some() {
-            continue;
+        if !(spaces.collapsed && end == 0 && mark == ' ' && next == Some(' ')) {
+            room.clear();
+            room.push('▁');
+            room.push_str(&rest[..end]);
+            word(room)?;
         }
-        room.clear();
-        room.push('▁');
-        room.push_str(part);
-        word(room)?;
+        let Some(next) = next else { return Ok(()) };
+        (mark, rest) = (next, &rest[end + next.len_utf8()..]);
     }
-    Ok(true)
 }

@@ -78,7 +78,7 @@ pub fn tokenizer(family: Family, random: &mut Random, charsmap: Option<&Value>) 
             (&["phi3", "gemma", "mistral", "always", "never"], Some(model))
         }
         Family::WordPiece => (&["bert", "bert-late", "bert-cased", "bert-dirty"], Some(word_piece(random))),
-        Family::Unigram => (&["unigram"], Some(unigram(random))),
+        Family::Unigram => (&["unigram", "unigram", "unigram", "collapsed"], Some(unigram(random))),
     };
     let name = random.pick(names);
     let found = PIPELINES.iter().find(|(other, _, _)| *other == name);
@@ -86,7 +86,7 @@ pub fn tokenizer(family: Family, random: &mut Random, charsmap: Option<&Value>) 
     if let Some(model) = model {
         document["model"] = if name.starts_with("clip") { suffixed(model) } else { model };
     }
-    if let (Family::Unigram, Some(table)) = (family, charsmap) {
+    if let ("unigram", Some(table)) = (name, charsmap) {
         rewrite(&mut document, random, json!({"type": "Precompiled", "precompiled_charsmap": table}), &picks);
     }
     document.to_string()
@@ -101,12 +101,13 @@ fn rewrite(
 ) {
     let mark = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
     let collapse = |content: &str| json!({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": content});
-    let strip = json!({"type": "Strip", "strip_left": false, "strip_right": true});
+    let strip = |left: bool| json!({"type": "Strip", "strip_left": left, "strip_right": true});
     let sequence = |key: &str, parts: &[Value]| json!({"type": "Sequence", key: parts});
-    let normalizer = match random.below(5) {
+    let normalizer = match random.below(6) {
         0 | 1 => first,
         2 => sequence("normalizers", &[first, collapse(" ")]),
-        3 => sequence("normalizers", &[first, strip, collapse("▁")]),
+        3 => sequence("normalizers", &[first, strip(false), collapse("▁")]),
+        4 => sequence("normalizers", &[strip(true), first, collapse(" ")]),
         _ => sequence("normalizers", &[first]),
     };
     let t5 = normalizer["type"] == "Precompiled" && random.below(2) == 0;

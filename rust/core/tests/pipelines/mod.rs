@@ -56,6 +56,10 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
         json!({"type": "BertNormalizer", "clean_text": clean, "handle_chinese_chars": true, "strip_accents": accents,
                "lowercase": lowercase})
     };
+    let collapse = json!({"type": "Sequence", "normalizers": [
+        {"type": "Replace", "pattern": {"Regex": r"\s{2,}|[\n\r\t]"}, "content": " "}, {"type": "NFC"},
+        {"type": "Strip", "strip_left": false, "strip_right": true}]});
+    let words = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
     let uncased = bert(true, true, Value::Null);
     let borders = json!({"type": "BertPreTokenizer"});
     vec![
@@ -92,6 +96,8 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
             tokenizer(bert(false, true, Value::Null), borders.clone(), word_piece(), &marks(true)),
         ),
         ("bert-dirty", "native:bert", tokenizer(bert(true, false, json!(false)), borders, word_piece(), &marks(false))),
+        ("collapsed", "native:collapsed", tokenizer(collapse.clone(), words.clone(), unigram(), &added(false))),
+        ("collapsed-late", "generic", tokenizer(collapse, words, unigram(), &added(true))),
         ("word-level", "generic", tokenizer(Value::Null, json!({"type": "Whitespace"}), word_level(), &added(true))),
         ("unigram", "generic", tokenizer(Value::Null, metaspace("always"), unigram(), &added(false))),
     ]
