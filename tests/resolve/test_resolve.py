@@ -117,6 +117,32 @@ def test_live_objects_that_have_no_pipeline(tokenizer):
         resolve_tokenizer(tokenizer)
 
 
+def test_live_settings_that_no_file_can_say(tokenizer, directory):
+    """They change ids and are not in `to_str`: the counts would be another tokenizer's."""
+    from transformers import AutoTokenizer
+
+    fast = AutoTokenizer.from_pretrained(directory, split_special_tokens=True)
+    with pytest.raises(TokenizerError, match="take special tokens in a text apart"):
+        resolve_tokenizer(fast)
+    tokenizer.encode_special_tokens = True
+    with pytest.raises(TokenizerError, match="take special tokens in a text apart"):
+        resolve_tokenizer(tokenizer)
+    sampled = Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0)], unk_id=0))
+    assert resolve_tokenizer(sampled).origin == "live"
+    sampled.model.alpha = 0.5
+    with pytest.raises(TokenizerError, match="draws lots"):
+        resolve_tokenizer(sampled)
+
+
+@pytest.mark.parametrize("choice", [None, "transformers"])
+def test_special_tokens_taken_apart_by_transformers_only(directory, choice):
+    path = directory / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"split_special_tokens": True}))
+    with pytest.raises(TokenizerMismatchError, match="split_special_tokens"):
+        resolve_tokenizer(directory, choice)
+    assert resolve_tokenizer(directory, "file").origin == "file"
+
+
 @pytest.mark.parametrize("model", [models.BPE({"a": 0, "b": 0, "c": 1}, []), models.WordLevel({"a": 7, "b": 7})])
 def test_live_objects_of_which_serialising_would_lose_a_token(model):
     """Of two tokens with one id `to_str` writes one or the other: text with the lost one was counted wrongly."""

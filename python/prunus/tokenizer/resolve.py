@@ -26,6 +26,7 @@ SLOW_FILES = (
     "tokenizer.model",
     "spm.model",
 )
+SPLIT = "split_special_tokens"
 CHOOSE = (
     "Choose with --tokenizer-from (tokenizer_from=): 'file' is what tokenizer.json says, 'transformers' what "
     "AutoTokenizer runs with the installed version."
@@ -62,8 +63,9 @@ def resolve_tokenizer(source: object, tokenizer_from: str | None = None) -> Reso
 
     Raises:
         TokenizerError: The file is absent or broken, there is only a slow tokenizer, or a live one has parts written
-            in Python or two tokens of one id.
-        TokenizerMismatchError: The file and AutoTokenizer are different pipelines, and no choice was made.
+            in Python, two tokens of one id, or settings that change ids and that no file can say.
+        TokenizerMismatchError: The file and AutoTokenizer are different pipelines, and no choice was made; or
+            `split_special_tokens` is set, which no file can say.
         UsageError: `tokenizer_from` is no known choice, or asks transformers about something that is no directory.
 
     Example:
@@ -99,6 +101,7 @@ def _live(source: Any, tokenizer_from: str | None) -> ResolvedTokenizer:
         hint = "Give a path, a directory, a tokenizers.Tokenizer or a fast tokenizer of transformers."
         raise TokenizerError(f"{name} is no tokenizer", hint=hint)
     _refuse_shared_ids(backend, name)
+    _refuse_unwritten(source, backend, name)
     try:
         return ResolvedTokenizer(str(backend.to_str()).encode(), None, "live")
     except Exception as error:  # the wheel raises plain Exception
@@ -117,6 +120,20 @@ def _refuse_shared_ids(backend: Any, name: str) -> None:
                 hint="Give each token of the model an id of its own.",
                 id=identifier,
             )
+
+
+def _refuse_unwritten(source: Any, backend: Any, name: str) -> None:
+    """What changes ids but stands in no `tokenizer.json`: the counts would be those of another tokenizer."""
+    if any(getattr(source, flag, False) for flag in ("encode_special_tokens", SPLIT)):
+        raise TokenizerError(
+            f"the live {name} is set to take special tokens in a text apart, which no tokenizer.json can say",
+            hint=f"Set encode_special_tokens ({SPLIT} in transformers) to False.",
+        )
+    if getattr(backend.model, "alpha", None):
+        raise TokenizerError(
+            f"the live {name} draws lots (the alpha of its Unigram model), which no tokenizer.json can say",
+            hint="Set model.alpha to None.",
+        )
 
 
 def _read(path: Path) -> bytes:
@@ -157,6 +174,14 @@ def _beside_transformers(directory: Path, data: bytes, tokenizer_from: str | Non
     from prunus.tokenizer.compare import read_pipeline
 
     _check_json(directory)
+    if _config(directory).get(SPLIT):
+        raise TokenizerMismatchError(
+            f"{directory}: {SPLIT} in tokenizer_config.json lets AutoTokenizer take special tokens in a text apart, "
+            "which no tokenizer.json can say",
+            hint="Take it out of tokenizer_config.json, or count what the file says: --tokenizer-from file "
+            "(tokenizer_from='file').",
+            directory=str(directory),
+        )
     if tokenizer_from == "transformers":
         (answer,) = AutoInquiry(AutoQuestion(str(directory), pipeline=True)).answers()
         return ResolvedTokenizer(_pipeline_of(answer, directory).encode(), directory, "transformers")
@@ -181,6 +206,12 @@ def _check_json(directory: Path) -> None:
             raise TokenizerError(f"{path}: cannot be read as JSON: {error}", file=str(path)) from error
 
 
+def _config(directory: Path) -> dict[str, Any]:
+    path = directory / "tokenizer_config.json"
+    config = json.loads(path.read_bytes()) if path.is_file() else {}
+    return config if isinstance(config, dict) else {}
+
+
 def _pipeline_of(answer: AutoAnswer, directory: Path) -> str:
     if answer.error is not None:
         raise TokenizerError(f"{directory}: AutoTokenizer does not load it: {': '.join(answer.error)}"[:600])
@@ -192,9 +223,7 @@ def _pipeline_of(answer: AutoAnswer, directory: Path) -> str:
 def _not_loaded(answer: AutoAnswer, directory: Path) -> str:
     """A note, since there is no second pipeline; but code in the directory would be one, and is not run to find out."""
     said = ": ".join(answer.error or ()).strip()
-    path = directory / "tokenizer_config.json"
-    config = json.loads(path.read_bytes()) if path.is_file() else {}
-    if isinstance(config, dict) and config.get("auto_map"):
+    if _config(directory).get("auto_map"):
         raise TokenizerMismatchError(
             f"{directory}: its tokenizer is Python code in the directory (auto_map), which Prunus does not run; "
             "whether it agrees with tokenizer.json is not known",

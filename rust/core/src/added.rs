@@ -145,12 +145,14 @@ impl AddedTokens {
         let decoder = loaded.inner.get_added_vocabulary().get_added_tokens_decoder();
         let mut tokens: Vec<(u32, &AddedToken)> = decoder.iter().map(|(&id, token)| (id, token)).collect();
         tokens.sort_unstable_by_key(|&(id, _)| id);
-        let patterns = |normalized: bool| -> Result<Vec<(u32, &AddedToken, String)>, String> {
-            let chosen = tokens.iter().filter(|(_, token)| token.normalized == normalized);
-            chosen.map(|&(id, token)| Ok((id, token, pattern(loaded, token)?))).collect()
-        };
-        let raw = Matcher::new(&patterns(false)?)?;
-        let late = patterns(true)?;
+        // Of a normalised token the crate looks for what it keeps beside its id, which may be of another that had it before.
+        let kept = |id: u32| loaded.inner.get_added_vocabulary().simple_id_to_token(id).unwrap_or_default();
+        let pattern = |id, token: &AddedToken| if token.normalized { kept(id) } else { token.content.clone() };
+        let (late, raw): (Vec<_>, Vec<_>) = tokens
+            .into_iter()
+            .map(|(id, token)| (id, token, pattern(id, token)))
+            .partition(|(_, token, _)| token.normalized);
+        let raw = Matcher::new(&raw)?;
         let mut this = Self { raw, normalized: None, normalization, needles: None, marks: Vec::new(), lowercase };
         match normalization {
             Normalization::NfcLowercase if late.iter().any(|(_, _, pattern)| pattern.contains(' ')) => {
@@ -164,7 +166,7 @@ impl AddedTokens {
         Ok(this)
     }
 
-    fn guard(&mut self, guard: Guard, late: &[(u32, &AddedToken, String)]) -> Result<(), String> {
+    fn guard<'t>(&mut self, guard: Guard, late: &'t [(u32, &AddedToken, String)]) -> Result<(), String> {
         if late.is_empty() {
             return Ok(());
         }
@@ -172,10 +174,13 @@ impl AddedTokens {
         match guard {
             Guard::Forbid => return Err(refusal(late[0].1)),
             Guard::Spaces => {
-                if let Some((_, token, _)) = late.iter().find(|(_, t, _)| t.content.contains([' ', '▁'])) {
+                // One `▁` may have come from the normaliser.
+                let own = |pattern: &'t str| pattern.strip_prefix('▁').unwrap_or(pattern);
+                let refused = |text: &str| text.is_empty() || text.contains([' ', '▁']);
+                if let Some((_, token, _)) = late.iter().find(|(_, _, pattern)| refused(own(pattern))) {
                     return Err(refusal(token));
                 }
-                let needles = AhoCorasick::new(late.iter().map(|(_, token, _)| &token.content));
+                let needles = AhoCorasick::new(late.iter().map(|(_, _, pattern)| own(pattern)));
                 self.needles = Some(needles.map_err(|e| e.to_string())?);
             }
             Guard::Bert => {
@@ -283,23 +288,6 @@ fn may_spell(character: char) -> bool {
     removed
         || decomposed().all(UnicodeCategories::is_mark_nonspacing)
         || decomposed().chain([character]).flat_map(char::to_lowercase).any(|part| part.is_ascii())
-}
-
-/// What the crate searches for: the content, or its normalised form.
-fn pattern(loaded: &Loaded, token: &AddedToken) -> Result<String, String> {
-    use tokenizers::{NormalizedString, Normalizer};
-    match loaded.inner.get_normalizer() {
-        Some(normalizer) if token.normalized => {
-            let mut text = NormalizedString::from(token.content.as_str());
-            normalizer.normalize(&mut text).map_err(|e| e.to_string())?;
-            if text.is_empty() {
-                Err(format!("added token {:?} vanishes", token.content))
-            } else {
-                Ok(text.get().to_owned())
-            }
-        }
-        _ => Ok(token.content.clone()),
-    }
 }
 
 #[cfg(test)]

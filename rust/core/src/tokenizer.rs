@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::{Encoding, Model, ModelWrapper, NormalizedString, Normalizer, PostProcessorWrapper, Tokenizer};
+use tokenizers::{Encoding, Model, ModelWrapper, PostProcessorWrapper, Tokenizer};
 
 use crate::error::{Error, Result};
 
@@ -39,6 +39,9 @@ pub struct Loaded {
     /// The crate's canonical form of the pre-tokeniser; `Null` if there is none.
     pub pre_tokenizer: Value,
 }
+
+/// Ids from this on are refused: each worker has a count for every id up to the largest.
+const TOO_LARGE: u32 = 1 << 26;
 
 /// The fingerprint of a tokenizer.json.
 ///
@@ -76,8 +79,9 @@ impl Loaded {
 
     fn load(json: &[u8], truncate: bool) -> Result<Self> {
         let mut inner: Tokenizer = serde_json::from_slice(json).map_err(|e| tokenizer_error(&e))?;
-        refuse_lots(&inner)?;
-        let largest = largest_id(inner.get_model())?;
+        refuse_added(&inner)?;
+        let size = size(&inner, largest_id(inner.get_model())?);
+        refuse_large(&inner, size)?;
         let truncation = inner.get_truncation().cloned();
         let has_padding = inner.get_padding().is_some();
         inner.with_truncation(None).map_err(|e| tokenizer_error(&e))?;
@@ -97,7 +101,7 @@ impl Loaded {
             inner.with_truncation(truncation).map_err(|e| tokenizer_error(&e))?;
         }
         Ok(Self {
-            size: size(&inner, largest),
+            size,
             has_truncation,
             has_padding,
             normalizer: serde_json::to_value(inner.get_normalizer()).map_err(|e| tokenizer_error(&e))?,
@@ -197,15 +201,21 @@ fn truncated_pair(
 }
 
 /// Added tokens that become the same text when normalised are looked up in the order of a hash map, which differs from
-/// load to load: which of them a text gives is chance.
-fn refuse_lots(inner: &Tokenizer) -> Result<()> {
-    let Some(normalizer) = inner.get_normalizer() else { return Ok(()) };
+/// load to load: which of them a text gives is chance. One that becomes nothing is found everywhere, and beside others
+/// sends the crate round in circles.
+fn refuse_added(inner: &Tokenizer) -> Result<()> {
     let mut seen: HashMap<String, &str> = HashMap::new();
-    let tokens = inner.get_added_vocabulary().get_added_tokens_decoder();
-    for token in tokens.values().filter(|token| token.normalized) {
-        let mut text = NormalizedString::from(token.content.as_str());
-        normalizer.normalize(&mut text).map_err(|e| tokenizer_error(&e))?;
-        if let Some(other) = seen.insert(text.get().to_owned(), &token.content) {
+    let added = inner.get_added_vocabulary();
+    for (id, token) in added.get_added_tokens_decoder().iter().filter(|(_, token)| token.normalized) {
+        let text = added.simple_id_to_token(*id).unwrap_or_default();
+        if text.is_empty() {
+            return Err(tokenizer_error(&format!(
+                "its added token {:?} is nothing after normalisation, so that the library would find it everywhere; mark \
+                 it \"normalized\": false, or leave it out",
+                token.content
+            )));
+        }
+        if let Some(other) = seen.insert(text, &token.content) {
             let [first, second] =
                 if other < token.content.as_str() { [other, &token.content] } else { [&token.content, other] };
             return Err(tokenizer_error(&format!(
@@ -231,6 +241,18 @@ fn largest_id(model: &ModelWrapper) -> Result<Option<u32>> {
     Err(tokenizer_error(&format!(
         "its tokens {:?} and {:?} share the id {}, so that counts could not tell them apart; give each token an id of its own",
         tokens[0], tokens[1], two[0]
+    )))
+}
+
+fn refuse_large(inner: &Tokenizer, size: u32) -> Result<()> {
+    if size <= TOO_LARGE {
+        return Ok(());
+    }
+    let id = size - 1;
+    let token = inner.id_to_token(id).unwrap_or_default();
+    Err(tokenizer_error(&format!(
+        "its token {token:?} has the id {id}, and there is to be a count for every id up to the largest; number the tokens \
+         in a row, below {TOO_LARGE}"
     )))
 }
 

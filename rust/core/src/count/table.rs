@@ -223,10 +223,10 @@ impl<S: BuildHasher> PieceTable<S> {
         self.occurrences() - self.stayed < 2 * self.inserted
     }
 
-    /// Occurrences of the pieces held, but for those that wait.
+    /// Occurrences of the pieces held.
     fn occurrences(&self) -> u64 {
-        let counts = |slots: &mut dyn Iterator<Item = Slot>| slots.map(|slot| slot.count).sum::<u64>();
-        counts(&mut self.front.all()) + counts(&mut self.slots.iter().copied())
+        let waiting = &self.batch[..self.waiting];
+        self.front.all().chain(self.slots.iter().chain(waiting).copied()).map(|slot| slot.count).sum()
     }
 
     /// Calls `visit` with at least half of the pieces, the rarest, and forgets them; stops at the first error.

@@ -66,6 +66,8 @@ fn check<S: BuildHasher>(mut table: PieceTable<S>, text: &[u8], cuts: &[(usize, 
         *expected.entry(text[start..end].to_vec()).or_default() += weight;
         put_in(&mut table, text, (start, end), weight, &mut got);
     }
+    let all = |counts: &Counts| counts.values().sum::<u64>();
+    assert_eq!(table.occurrences() + all(&got), all(&expected), "what waits is held too");
     while table.settle().is_err() {
         take_out(&mut table, false, &mut got);
     }

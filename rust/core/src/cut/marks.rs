@@ -75,6 +75,9 @@ impl Marks {
     #[inline]
     fn is_solid(&self, bytes: &[u8], at: usize, end: usize) -> bool {
         let before = if at > 0 { previous(bytes, at) } else { at };
+        if bytes[at] == b'\n' && bytes[before] == b'\r' {
+            return false; // one grapheme, and of another character
+        }
         if at > before && !bytes[before].is_ascii() {
             let taken_in = |alone: &Alone| alone.traits & PRECEDES != 0;
             if self.characters.alone(decode(bytes, before).0).is_none_or(taken_in) {
