@@ -1,11 +1,13 @@
-"""`Precompiled` with tables that sentencepiece made of odd rules: what becomes of spaces, line ends and marks is the table's
-to say, and no cut may rely on what one real table says.
+"""`Precompiled` with tables that sentencepiece made of odd rules.
+
+What becomes of spaces, line ends and marks is the table's to say, and no cut may rely on what one real table says.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 import random
 
 import pytest
@@ -73,8 +75,6 @@ def _table(rules: dict[str, str], folder) -> str:
 
 def _tokenizers(table: str):
     """T5's pipeline and those of XLM-R's kind."""
-    import json
-
     entries = [("<unk>", 0.0), *((token, -2.0) for token in ["▁", "a", "b", "x", ".", "中", "ab", "▁a", "▁x", "▁▁"])]
     plain = Tokenizer(models.Unigram(entries, unk_id=0))
     mark = pre_tokenizers.Metaspace()

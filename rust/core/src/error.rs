@@ -13,6 +13,12 @@ pub enum Error {
         /// What the crate says.
         reason: String,
     },
+    /// The crate loads the tokenizer, but what it gives would be chance, or no count.
+    #[error("the tokenizer cannot be counted with: {reason}")]
+    Unsound {
+        /// Why, and what to do about it.
+        reason: String,
+    },
     /// A path was asked for that this tokenizer cannot take.
     #[error("path {path:?} cannot be used with this tokenizer: {reason}")]
     Path {

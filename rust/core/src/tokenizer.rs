@@ -46,7 +46,7 @@ const TOO_LARGE: u32 = 1 << 26;
 /// The fingerprint of a tokenizer.json.
 ///
 /// # Errors
-/// [`Error::Tokenizer`] if the crate cannot load it.
+/// As [`Loaded::new`].
 pub fn fingerprint(json: &[u8]) -> Result<String> {
     Loaded::new(json, false)?.fingerprint()
 }
@@ -68,11 +68,15 @@ fn tokenizer_error(reason: &impl ToString) -> Error {
     Error::Tokenizer { reason: reason.to_string() }
 }
 
+fn unsound(reason: String) -> Error {
+    Error::Unsound { reason }
+}
+
 impl Loaded {
     /// Loads a tokenizer.json; `truncate` keeps the truncation that the file asks for.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] if the crate cannot load it.
+    /// [`Error::Tokenizer`] if the crate cannot load it, [`Error::Unsound`] if it cannot be counted with.
     pub fn new(json: &[u8], truncate: bool) -> Result<Self> {
         guarded(|| Self::load(json, truncate))
     }
@@ -209,7 +213,7 @@ fn refuse_added(inner: &Tokenizer) -> Result<()> {
     for (id, token) in added.get_added_tokens_decoder().iter().filter(|(_, token)| token.normalized) {
         let text = added.simple_id_to_token(*id).unwrap_or_default();
         if text.is_empty() {
-            return Err(tokenizer_error(&format!(
+            return Err(unsound(format!(
                 "its added token {:?} is nothing after normalisation, so that the library would find it everywhere; mark \
                  it \"normalized\": false, or leave it out",
                 token.content
@@ -218,7 +222,7 @@ fn refuse_added(inner: &Tokenizer) -> Result<()> {
         if let Some(other) = seen.insert(text, &token.content) {
             let [first, second] =
                 if other < token.content.as_str() { [other, &token.content] } else { [&token.content, other] };
-            return Err(tokenizer_error(&format!(
+            return Err(unsound(format!(
                 "its added tokens {first:?} and {second:?} are the same after normalisation, and the library finds one or \
                  the other by chance; mark one of them \"normalized\": false"
             )));
@@ -238,7 +242,7 @@ fn largest_id(model: &ModelWrapper) -> Result<Option<u32>> {
     let Some(two) = ids.windows(2).find(|two| two[0] == two[1]) else { return Ok(ids.last().copied()) };
     let mut tokens: Vec<&String> = vocabulary.iter().filter(|&(_, id)| *id == two[0]).map(|(token, _)| token).collect();
     tokens.sort_unstable();
-    Err(tokenizer_error(&format!(
+    Err(unsound(format!(
         "its tokens {:?} and {:?} share the id {}, so that counts could not tell them apart; give each token an id of its own",
         tokens[0], tokens[1], two[0]
     )))
@@ -250,7 +254,7 @@ fn refuse_large(inner: &Tokenizer, size: u32) -> Result<()> {
     }
     let id = size - 1;
     let token = inner.id_to_token(id).unwrap_or_default();
-    Err(tokenizer_error(&format!(
+    Err(unsound(format!(
         "its token {token:?} has the id {id}, and there is to be a count for every id up to the largest; number the tokens \
          in a row, below {TOO_LARGE}"
     )))

@@ -26,6 +26,7 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Error::MissingColumn { .. } | Error::ColumnType { .. } => py.get_type::<raised::ColumnError>(),
         Error::InvalidUtf8 { .. } | Error::InvalidId { .. } => py.get_type::<raised::InvalidTextError>(),
         Error::Tokenizer { .. }
+        | Error::Unsound { .. }
         | Error::Encode { .. }
         | Error::Piece { .. }
         | Error::Text { .. }
