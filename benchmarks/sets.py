@@ -3,7 +3,7 @@
 A set is a Parquet file with one column, `text`, in rows of about 1,500 characters, shuffled with a fixed seed and cut
 at 100 MB where there is that much:
 
-- `english`: Debian's documentation packages (about 51 MB), fetched by `apt-get download` and the recipe in
+- `english`: manuals and books of Debian's documentation packages, fetched by `apt-get download` and the recipe in
   `shared/data`; nothing is installed
 - `multilingual`: the help of LibreOffice, GNOME and Debian in every language but English
 - `cjk`: those of them in Chinese, Japanese and Korean (about 13 MB)
@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 SHARED = Path(os.environ.get("PRUNUS_SHARED") or HERE.parents[1] / "shared")
-ENGLISH = ("linux-doc-6.1", "python3.11-doc", "anarchism", "libreoffice-help-en-us", "debian-handbook")
+ENGLISH = (
+    *("linux-doc-6.1", "python3.11-doc", "anarchism", "libreoffice-help-en-us", "debian-handbook", "gimp-help-en"),
+    *("postgresql-doc-15", "sqlite3-doc", "python-django-doc", "libboost1.81-doc", "cppreference-doc-en-html"),
+    *("qtbase5-doc-html", "erlang-doc", "nodejs-doc", "python-scipy-doc", "python-sympy-doc", "octave-doc"),
+    *("gap-doc", "grass-doc"),
+)
 LANGUAGES = "ca cs da de dz el es et eu fi fr gl hi hu id it ja km ko nl om pl pt pt-br ru sl sv tr vi zh-cn zh-tw"
 HELP = (*(f"libreoffice-help-{language}" for language in LANGUAGES.split()), "debian-handbook", "gnome-user-docs")
 ROW_CHARACTERS = 1500

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use tokenizers::utils::SysRegex;
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::cut::bloom;
 use crate::normal::nfc;
 
 /// `\p{L}`
@@ -147,6 +148,12 @@ pub fn deepseek_classes() -> Option<&'static CharTable> {
     let with = |classes: CharTable| CharTable::build(|code| classes.get(code) | ideograph(code));
     let apart = |all: &CharTable| (0..CODE_POINTS).all(|code| all.get(code) & IDEOGRAPH == 0 || !number(all.get(code)));
     TABLE.get_or_init(|| probe(&CLASSES).map(with).filter(apart)).as_ref()
+}
+
+/// [`LETTER`] for what BLOOM's words are made of.
+pub fn bloom_classes() -> Option<&'static CharTable> {
+    static TABLE: OnceLock<Option<CharTable>> = OnceLock::new();
+    TABLE.get_or_init(|| probe(&[(bloom::WORD, LETTER)])).as_ref()
 }
 
 /// Letters by case ([`UPPER`], [`LOWER`], both for caseless ones), marks, numbers and whitespace of that engine.

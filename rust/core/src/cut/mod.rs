@@ -6,6 +6,7 @@
 
 mod ascii;
 pub mod bert;
+pub mod bloom;
 pub mod bytelevel;
 pub mod clip;
 pub mod collapsed;
@@ -40,6 +41,8 @@ pub enum Scanner {
     O200k(o200k::O200k),
     /// `DeepSeek`'s numbers, ideographs and expression.
     DeepSeek(deepseek::DeepSeek),
+    /// BLOOM's expression.
+    Bloom(bloom::Bloom),
     /// CLIP's expression.
     Clip(clip::Clip),
     /// Falcon's sequence of punctuation, GPT-2, digits and groups of three.
@@ -102,6 +105,7 @@ impl Scanner {
             Self::Cl100k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::O200k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::DeepSeek(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::Bloom(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Clip(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Falcon(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Bert(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),

@@ -6,6 +6,7 @@ use unicode_categories::UnicodeCategories;
 
 use super::Scanner;
 use super::bert::Bert;
+use super::bloom::{self, Bloom};
 use super::bytelevel::{Cl100k, Gpt2};
 use super::clip::Clip;
 use super::deepseek::DeepSeek;
@@ -18,7 +19,7 @@ use super::safe::SafeSplits;
 use crate::added::{AddedTokens, Guard, Normalization};
 use crate::piece::{BYTE_ALPHABET, Model, PieceTokenizer, Spelling};
 use crate::tokenizer::Loaded;
-use crate::unicode::{CharTable, case_classes, classes_with_marks, deepseek_classes, regex_classes};
+use crate::unicode::{CharTable, bloom_classes, case_classes, classes_with_marks, deepseek_classes, regex_classes};
 
 /// A native path: how to find added tokens, how to cut, and how to tokenise a piece.
 #[derive(Debug)]
@@ -185,6 +186,9 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
         [split, bytes] if sequence && split_regex(split, QWEN_MARKS) && is_byte_level(bytes, false) => {
             let classes = classes_with_marks().ok_or("the library's character classes overlap")?;
             ("qwen-marks", Scanner::Cl100k(Cl100k { classes, digits: 1 }))
+        }
+        [split, bytes] if sequence && isolates(split, &format!(" ?{}", bloom::WORD)) && is_byte_level(bytes, false) => {
+            ("bloom", Scanner::Bloom(Bloom { classes: bloom_classes().ok_or("the library's classes are not known")? }))
         }
         [split, bytes] if sequence && split_regex(split, O200K) && is_byte_level(bytes, false) => {
             ("o200k", by_case(true, 3)?)

@@ -53,6 +53,7 @@ const BYTE_LEVEL: &[&str] = &[
     "tekken",
     "falcon",
     "deepseek",
+    "bloom",
     "clip",
     "clip-named",
 ];

@@ -21,6 +21,8 @@ const DEEPSEEK: [&str; 3] = [
     r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##,
 ];
 
+const BLOOM: &str = " ?[^(\\s|[.,!?…。，、।۔،])]+";
+
 /// Name, path that must be chosen, tokenizer.json.
 pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
     let bytes =
@@ -79,6 +81,7 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
         ("o200k", "native:o200k", tokenizer(Value::Null, split(O200K), byte_level_bpe(), &added(false))),
         ("tekken", "native:tekken", tokenizer(Value::Null, split(TEKKEN), byte_level_bpe(), &[])),
         ("deepseek", "native:deepseek", tokenizer(Value::Null, deepseek, byte_level_bpe(), &added(false))),
+        ("bloom", "native:bloom", tokenizer(Value::Null, split(BLOOM), byte_level_bpe(), &added(false))),
         ("clip", "native:clip", tokenizer(lowercase.clone(), clip(""), suffixed(byte_level_bpe()), &added(true))),
         ("clip-named", "native:clip", tokenizer(lowercase, clip(names), suffixed(byte_level_bpe()), &added(false))),
         ("split-other", "generic", tokenizer(Value::Null, split(r"\s+|\S+"), byte_level_bpe(), &[])),
@@ -155,7 +158,7 @@ fn byte_level_bpe() -> Value {
     let pairs = [
         "aB", "BA", "Ba", "中A", "A中", "\u{301}A", "A\u{301}", "\u{301}a", "ǅa", "Aǅ", "ʰA", "/\n", "\n/", "A'",
         "中'", "sA", "1²", "²1", ".²", "².", "²a", "a²", "½.", ".½", "٣.", ".٣", "\0.", ".\0", "\0\0", " \0", "\0 ",
-        "\0\n", "1\0", "_a", "\na", "\ra",
+        "\0\n", "1\0", "_a", "\na", "\ra", "a(", "(a", " (", "( ", "a|", "|a", "a؟", "؟a",
     ];
     let across = pairs.map(|pair| {
         let second = pair.char_indices().nth(1).map_or(0, |(at, _)| at);
@@ -322,6 +325,11 @@ const FRAGMENTS: &[&str] = &[
     "_",
     "。",
     "«",
+    "(",
+    ")|",
+    "…",
+    "،",
+    "؟",
     "€",
     "▁",
     "▁▁",
