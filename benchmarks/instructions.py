@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE / "instructions.json"
-PIPELINES = ("gpt2", "cl100k", "qwen", "o200k", "deepseek", "falcon", "phi3", "bert")
+PIPELINES = ("gpt2", "cl100k", "qwen", "o200k", "deepseek", "bloom", "clip", "falcon", "phi3", "bert")
 TOLERANCE = 1.10
 PASSES = 8
 

@@ -122,8 +122,10 @@ impl Error {
     /// The same error with the place of the row it happened in, where it had none.
     #[must_use]
     pub fn at(self, origin: &str, column: &str, row: u64) -> Self {
+        let encode = |reason| Self::Encode { origin: origin.to_owned(), row, column: column.to_owned(), reason };
         match self {
-            Self::Text { reason } => Self::Encode { origin: origin.to_owned(), row, column: column.to_owned(), reason },
+            Self::Text { reason } => encode(reason),
+            panic @ Self::Panic { .. } => encode(panic.to_string()),
             other => other,
         }
     }
