@@ -135,7 +135,7 @@ def test_a_text_that_the_library_cannot_encode(forced, run_scan):
 def test_a_text_on_which_the_library_panics(forced, run_scan):
     panicking = json.loads(word_level().to_str()) | {"pre_tokenizer": {"type": "FixedLength", "length": 0}}
     engine = Engine(json.dumps(panicking).encode(), path=forced)
-    with pytest.raises(TokenizerError, match="memory: row 1 .* panicked"):
+    with pytest.raises(TokenizerError, match=r"memory: row 1 .* panicked"):
         run_scan(engine, ["", "to be"])
 
 
