@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use tokenizers::utils::SysRegex;
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::cut::bloom;
+use crate::cut::{bloom, coder};
 use crate::normal::nfc;
 
 /// `\p{L}`
@@ -154,6 +154,21 @@ pub fn deepseek_classes() -> Option<&'static CharTable> {
 pub fn bloom_classes() -> Option<&'static CharTable> {
     static TABLE: OnceLock<Option<CharTable>> = OnceLock::new();
     TABLE.get_or_init(|| probe(&[(bloom::WORD, LETTER)])).as_ref()
+}
+
+/// Letters, [`PUNCTUATION`] and whitespace, with what else `DeepSeek` Coder sets apart.
+pub fn coder_classes() -> Option<&'static CharTable> {
+    const CLASSES: [(&str, u8); 3] = [(r"\p{L}+", LETTER), (r"\p{P}+", PUNCTUATION), (r"\s+", SPACE)];
+    static TABLE: OnceLock<Option<CharTable>> = OnceLock::new();
+    let bits = |code: u32| {
+        let ideograph = matches!(code, 0x0800..=0x9FA5 | 0xAC00..=0xD7FF);
+        let digit = char::from_u32(code).is_some_and(char::is_numeric);
+        let line_end = code == u32::from(b'\r') || code == u32::from(b'\n');
+        let bit = |holds: bool, bit: u8| u8::from(holds) * bit;
+        bit(ideograph, IDEOGRAPH) | bit(digit, coder::DIGIT) | bit(line_end, coder::LINE_END)
+    };
+    let with = |classes: CharTable| CharTable::build(|code| classes.get(code) | bits(code));
+    TABLE.get_or_init(|| probe(&CLASSES).map(with)).as_ref()
 }
 
 /// Letters by case ([`UPPER`], [`LOWER`], both for caseless ones), marks, numbers and whitespace of that engine.

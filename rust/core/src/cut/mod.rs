@@ -9,6 +9,7 @@ pub mod bert;
 pub mod bloom;
 pub mod bytelevel;
 pub mod clip;
+pub mod coder;
 pub mod collapsed;
 pub mod deepseek;
 pub mod digits;
@@ -39,6 +40,8 @@ pub enum Scanner {
     Cl100k(bytelevel::Cl100k),
     /// The expression of o200k and Tekken.
     O200k(o200k::O200k),
+    /// `DeepSeek` Coder's expressions.
+    Coder(coder::Coder),
     /// `DeepSeek`'s numbers, ideographs and expression.
     DeepSeek(deepseek::DeepSeek),
     /// BLOOM's expression.
@@ -104,6 +107,7 @@ impl Scanner {
             Self::Digits(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Cl100k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::O200k(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
+            Self::Coder(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::DeepSeek(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Bloom(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),
             Self::Clip(scanner) => scanner.cut(bytes, |start, end| emit(bytes, start, end)),

@@ -9,6 +9,7 @@ use super::bert::Bert;
 use super::bloom::{self, Bloom};
 use super::bytelevel::{Cl100k, Gpt2};
 use super::clip::Clip;
+use super::coder::Coder;
 use super::deepseek::DeepSeek;
 use super::digits::Digits;
 use super::falcon::Falcon;
@@ -19,7 +20,9 @@ use super::safe::SafeSplits;
 use crate::added::{AddedTokens, Guard, Normalization};
 use crate::piece::{BYTE_ALPHABET, Model, PieceTokenizer, Spelling};
 use crate::tokenizer::Loaded;
-use crate::unicode::{CharTable, bloom_classes, case_classes, classes_with_marks, deepseek_classes, regex_classes};
+use crate::unicode::{
+    CharTable, bloom_classes, case_classes, classes_with_marks, coder_classes, deepseek_classes, regex_classes,
+};
 
 /// A native path: how to find added tokens, how to cut, and how to tokenise a piece.
 #[derive(Debug)]
@@ -90,6 +93,7 @@ const TEKKEN: &str = concat!(
 const CLIP: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 const IDEOGRAPHS: &str = "[一-龥\u{3040}-\u{309f}\u{30a0}-\u{30ff}]+";
+const CODER_WIDE: &str = "[\u{4e00}-\u{9fa5}\u{800}-\u{4e00}\u{ac00}-\u{d7ff}]+";
 const DEEPSEEK: &str = concat!(
     r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"##,
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -205,6 +209,20 @@ fn byte_level(loaded: &Loaded) -> Result<Native, String> {
         {
             let classes = deepseek_classes().ok_or("the library's character classes overlap")?;
             ("deepseek", Scanner::DeepSeek(DeepSeek { classes }))
+        }
+        [lines, letters, punctuation, wide, digits, bytes]
+            if sequence
+                && isolates(lines, r"[\r\n]")
+                && isolates(letters, r"\s?\p{L}+")
+                && isolates(punctuation, r"\s?\p{P}+")
+                && isolates(wide, CODER_WIDE)
+                && digits_apart(digits) == Some(true)
+                && is_byte_level(bytes, false) =>
+        {
+            (
+                "deepseek-coder",
+                Scanner::Coder(Coder { classes: coder_classes().ok_or("the library's classes overlap")? }),
+            )
         }
         [punctuation, bytes, digits, threes]
             if sequence

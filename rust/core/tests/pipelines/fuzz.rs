@@ -54,6 +54,7 @@ const BYTE_LEVEL: &[&str] = &[
     "falcon",
     "deepseek",
     "bloom",
+    "coder",
     "clip",
     "clip-named",
 ];

@@ -23,6 +23,9 @@ const DEEPSEEK: [&str; 3] = [
 
 const BLOOM: &str = " ?[^(\\s|[.,!?…。，、।۔،])]+";
 
+const CODER: [&str; 4] =
+    [r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[\u{4e00}-\u{9fa5}\u{800}-\u{4e00}\u{ac00}-\u{d7ff}]+"];
+
 /// Name, path that must be chosen, tokenizer.json.
 pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
     let bytes =
@@ -42,6 +45,9 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
             {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Removed", "invert": true}, bytes(true)]})
     };
     let names = r"<\|startoftext\|>|<\|endoftext\|>|";
+    let [lines, letters, marked, wide] = CODER.map(isolate);
+    let coder = json!({"type": "Sequence", "pretokenizers": [
+        lines, letters, marked, wide, {"type": "Digits", "individual_digits": true}, bytes(false)]});
     let falcon = json!({"type": "Sequence", "pretokenizers": [
         {"type": "Punctuation", "behavior": "Contiguous"}, bytes(true), {"type": "Digits", "individual_digits": false},
         {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": false}]});
@@ -82,6 +88,11 @@ pub static PIPELINES: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
         ("tekken", "native:tekken", tokenizer(Value::Null, split(TEKKEN), byte_level_bpe(), &[])),
         ("deepseek", "native:deepseek", tokenizer(Value::Null, deepseek, byte_level_bpe(), &added(false))),
         ("bloom", "native:bloom", tokenizer(Value::Null, split(BLOOM), byte_level_bpe(), &added(false))),
+        (
+            "coder",
+            "native:deepseek-coder",
+            tokenizer(json!({"type": "Sequence", "normalizers": []}), coder, byte_level_bpe(), &added(false)),
+        ),
         ("clip", "native:clip", tokenizer(lowercase.clone(), clip(""), suffixed(byte_level_bpe()), &added(true))),
         ("clip-named", "native:clip", tokenizer(lowercase, clip(names), suffixed(byte_level_bpe()), &added(false))),
         ("split-other", "generic", tokenizer(Value::Null, split(r"\s+|\S+"), byte_level_bpe(), &[])),
@@ -158,7 +169,8 @@ fn byte_level_bpe() -> Value {
     let pairs = [
         "aB", "BA", "Ba", "中A", "A中", "\u{301}A", "A\u{301}", "\u{301}a", "ǅa", "Aǅ", "ʰA", "/\n", "\n/", "A'",
         "中'", "sA", "1²", "²1", ".²", "².", "²a", "a²", "½.", ".½", "٣.", ".٣", "\0.", ".\0", "\0\0", " \0", "\0 ",
-        "\0\n", "1\0", "_a", "\na", "\ra", "a(", "(a", " (", "( ", "a|", "|a", "a؟", "؟a",
+        "\0\n", "1\0", "_a", "\na", "\ra", "a(", "(a", " (", "( ", "a|", "|a", "a؟", "؟a", "中.", ".中", "。a", " 中",
+        " 。", "한a", "+a", "+.", ".+", "a+",
     ];
     let across = pairs.map(|pair| {
         let second = pair.char_indices().nth(1).map_or(0, |(at, _)| at);
