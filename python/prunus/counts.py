@@ -168,7 +168,7 @@ class TokenCounts:
         ]
         if "sample" in info.options:
             lines.append(sampled_summary(self))
-        if info.part is not None:
+        if info.part is not None and not info.part.complete:
             lines.append(f"only a part: {info.part}; merge all parts before pruning")
         if info.invalid_rows:
             lines.append(f"{info.invalid_rows:,} rows of invalid UTF-8: {info.options.get('invalid_utf8')}")

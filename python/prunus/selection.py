@@ -257,7 +257,7 @@ def _refuse_less_than_all(counts: TokenCounts, *, allow_sample: bool) -> None:
             f"the counts are of a sample of {sample:.6g} of the rows: tokens of the others would be dropped",
             hint="Scan without --sample, or accept it with --allow-sample (allow_sample=True).",
         )
-    if counts.info.part is not None:
+    if counts.info.part is not None and not counts.info.part.complete:
         raise UsageError(
             f"the counts hold only {counts.info.part}: tokens of the rest would be dropped",
             hint="Merge the counts of all shards first: prunus merge.",

@@ -131,6 +131,25 @@ def test_shards_are_the_plain_scan_and_nothing_else_adds_up(tokenizer: Path, cor
     assert not some.info.part.complete
 
 
+def test_a_shard_that_holds_every_unit_adds_up_with_the_empty_ones(
+    tokenizer: Path, corpus: Path, tmp_path: Path
+) -> None:
+    """A file below the size of a unit is all one shard's work; the others have none."""
+    parts = [scanned(tokenizer, corpus / "h.txt", shard=(i, 3)) for i in (1, 2, 3)]
+    assert sorted(part.info.part.complete for part in parts if part.info.part) == [False, False, True]
+    files = [tmp_path / f"{number}.parquet" for number in range(3)]
+    for part, file in zip(parts, files, strict=True):
+        part.save(file)
+    whole = scanned(tokenizer, corpus / "h.txt")
+    assert merge_files(files) == prunus.merge(parts[::-1]) == whole
+    assert saved(merge_files(files), tmp_path / "sum.parquet") == saved(whole, tmp_path / "plain.parquet")
+    full = next(part for part in parts if part.info.part and part.info.part.complete)
+    assert prunus.merge([full]) == whole
+    assert prunus.select(full).ids.tolist() == whole.ids.tolist(), "nothing of it is missing"
+    assert "only a part" not in full.summary()
+    assert scanned(tokenizer, corpus / "h.txt", shard=(1, 1)) == whole
+
+
 def test_the_same_counts_are_not_merged_twice(tokenizer: Path, corpus: Path, tmp_path: Path) -> None:
     scanned(tokenizer, corpus).save(tmp_path / "a.parquet")
     shutil.copy(tmp_path / "a.parquet", tmp_path / "b.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prunus.corpus.files import FileCorpus
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import os
 
     from prunus.corpus import Corpus
+    from prunus.parts import Part
 
 Results = Iterator[tuple[int, TokenCounts]]
 Runner = Callable[[Scanner, UnitPlan, Sequence[int], Progress | None], Results]
@@ -122,7 +124,12 @@ def scan_in_units(
         counts = work.sum_of(units)
     if counts.info.part is None:
         refuse_nothing(counts.info, corpus.columns, corpus.sources)
-    return counts
+    return counts if shard is None or shard[1] == 1 else _labelled(counts, plan.part(units))
+
+
+def _labelled(counts: TokenCounts, part: Part) -> TokenCounts:
+    """A shard's counts as a part even where it got every unit: the others' empty parts are to be added to it."""
+    return TokenCounts(counts.ids, counts.counts, counts.tokens, replace(counts.info, part=part))
 
 
 def run_here(scanner: Scanner, plan: UnitPlan, units: Sequence[int], progress: Progress | None) -> Results:
