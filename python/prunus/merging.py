@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,23 +18,24 @@ if TYPE_CHECKING:
     from prunus.counts import TokenCounts
 
 
-def merge_files(paths: Iterable[str | os.PathLike[str]]) -> TokenCounts:
+def merge_files(paths: Iterable[str | os.PathLike[str]], *, partial: bool = False) -> TokenCounts:
     """The sum of counts files and of work directories of `prunus scan --resume`, read one by one.
 
     Args:
         paths: Files that `prunus scan` wrote, and directories that `prunus scan --resume` did.
+        partial: Take of a work directory what is done, however much is missing.
 
     Raises:
         UsageError: A file, or the same counts under two names, would count twice; or the options differ.
         TokenizerMismatchError: They were counted with different tokenizers or by different oracles.
-        CorpusError: A file is damaged, or units of a work directory are missing.
+        CorpusError: A file is damaged, or units of a work directory are missing and `partial` does not accept it.
     """
-    return summed(_each_once(paths))
+    return summed(_each_once(paths, partial=partial))
 
 
-def _each_once(paths: Iterable[str | os.PathLike[str]]) -> Iterator[TokenCounts | StoredCounts]:
+def _each_once(paths: Iterable[str | os.PathLike[str]], *, partial: bool) -> Iterator[TokenCounts | StoredCounts]:
     seen: dict[object, str] = {}
-    for path, counts in read_ahead((os.fspath(path) for path in paths), _read):
+    for path, counts in read_ahead((os.fspath(path) for path in paths), functools.partial(_read, partial=partial)):
         for mark in (os.path.realpath(path), _mark(counts)):
             if mark in seen:
                 raise UsageError(
@@ -43,12 +45,12 @@ def _each_once(paths: Iterable[str | os.PathLike[str]]) -> Iterator[TokenCounts 
         yield counts
 
 
-def _read(path: str) -> TokenCounts | StoredCounts:
+def _read(path: str, *, partial: bool) -> TokenCounts | StoredCounts:
     if not Path(path).is_dir():
         return StoredCounts(path)
     from prunus.units import WorkDirectory
 
-    return WorkDirectory(path).merged()
+    return WorkDirectory(path).merged(partial=partial)
 
 
 def _mark(counts: TokenCounts | StoredCounts) -> object:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import prunus
+from prunus.cli import main
 from prunus.corpus import open_corpus
 from prunus.counts import TokenCounts
 from prunus.errors import (
@@ -195,8 +196,21 @@ def test_shards_share_a_work_directory(tokenizer: Path, corpus: Path, tmp_path: 
         scanned(tokenizer, corpus, resume=work, shard=(number, 3), unit_bytes=2000)
     with pytest.raises(CorpusError, match=r"units are missing: \d+ \(.*corpus/"):
         merge_files([work])
+    some = merge_files([work], partial=True)
+    assert some.info.part is not None
+    assert some.info.part.missing() == WorkDirectory(work).plan.shard(1, 3)
     assert scanned(tokenizer, corpus, resume=work, shard=(1, 3)).info.part is not None
     assert merge_files([work]) == scanned(tokenizer, corpus)
+
+
+def test_the_command_merges_the_units_that_are_done(tokenizer: Path, corpus: Path, tmp_path: Path) -> None:
+    work, out = str(tmp_path / "work"), str(tmp_path / "some.parquet")
+    scanned(tokenizer, corpus, resume=work, shard=(2, 3), unit_bytes=2000)
+    assert main(["merge", work, "-o", out, "-q"]) == 1
+    assert main(["merge", "--partial", work, "-o", out, "-q"]) == 0
+    assert TokenCounts.load(out) == merge_files([work], partial=True)
+    shutil.rmtree(tmp_path / "work" / "units")
+    assert main(["merge", "--partial", work, "-o", str(tmp_path / "none"), "-q"]) == 1, "nothing is no part"
 
 
 def other_tokenizer(tokenizer: Path, folder: Path) -> Path:

@@ -17,7 +17,7 @@ def run(parsed: argparse.Namespace) -> int:
     from prunus.merging import merge_files
 
     check_parent(parsed.out)
-    counts = merge_files(parsed.counts)
+    counts = merge_files(parsed.counts, partial=parsed.partial)
     if counts.info.part is not None and not parsed.partial:
         missing = counts.info.part.missing()
         shown = ", ".join(map(str, missing[:10])) + (" ..." if len(missing) > 10 else "")

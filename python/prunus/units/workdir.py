@@ -182,17 +182,19 @@ class WorkDirectory:
             )
         return counts
 
-    def merged(self, progress: Callable[[int], None] | None = None) -> TokenCounts:
+    def merged(self, progress: Callable[[int], None] | None = None, *, partial: bool = False) -> TokenCounts:
         """The sum of all units, equal to the byte to a plain scan's.
 
         Args:
             progress: Told how many results were added.
+            partial: Accept that units are missing; what is done is then labelled as a part.
 
         Raises:
-            CorpusError: Units are missing, or a result is damaged.
+            CorpusError: Units are missing, all or more than is accepted; or a result is damaged.
         """
-        missing = sorted(set(range(len(self.plan.units))) - self.done())
-        if missing:
+        done = self.done()
+        missing = sorted(set(range(len(self.plan.units))) - done)
+        if missing and not (partial and done):
             shown = "; ".join(f"{unit} ({self.plan.describe(unit)})" for unit in missing[:_SHOWN])
             more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
             raise CorpusError(
@@ -200,7 +202,7 @@ class WorkDirectory:
                 hint="Run the scan again with --resume; it does only what is missing.",
                 missing=missing[:1000],
             )
-        return self.sum_of(range(len(self.plan.units)), progress)
+        return self.sum_of(sorted(done), progress)
 
     def sum_of(self, units: Iterable[int], progress: Callable[[int], None] | None = None) -> TokenCounts:
         """The sum of some units; raises as `load` does."""
