@@ -275,7 +275,7 @@ class TokenCounts:
         """Write `counts.parquet`: a temporary sibling, then a rename; equal counts give equal bytes.
 
         Raises:
-            OutputError: The file cannot be written.
+            OutputError: The file cannot be written, or one that is no counts file is there.
         """
         from prunus.countsfile import save
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunus.counts import TokenCounts
-from prunus.errors import CorpusError
+from prunus.errors import CorpusError, OutputError
 from prunus.wholefile import whole_file
 
 if TYPE_CHECKING:
@@ -39,9 +40,36 @@ def save(counts: TokenCounts, path: str | PathLike[str]) -> None:
     """Write the counts to a temporary sibling and rename it.
 
     Raises:
-        OutputError: The file cannot be written; whatever was there before is untouched.
+        OutputError: The file cannot be written, or is another one; whatever was there before is untouched.
     """
+    check_replaceable(path)
     _write(counts.to_arrow(), path, _WRITE)
+
+
+def check_replaceable(path: str | PathLike[str]) -> None:
+    """Refuse to replace a file that holds anything but counts; an empty one, as a shell makes it, holds nothing.
+
+    Raises:
+        OutputError: It does, and may be somebody's corpus or tokenizer.
+    """
+    target = Path(path)
+    if target.is_file() and target.stat().st_size and not _is_counts(target):
+        raise OutputError(
+            f"{path}: exists, and is no counts file of Prunus: it is not replaced",
+            hint="Name another file, or remove this one first.",
+            file=str(path),
+        )
+
+
+def _is_counts(path: Path) -> bool:
+    import pyarrow.parquet as pq
+
+    try:
+        with naming(path), path.open("rb") as stream, pq.ParquetFile(stream) as file:
+            TokenCounts.check_schema(file.schema_arrow)
+    except CorpusError:
+        return False
+    return True
 
 
 def save_result(counts: TokenCounts, path: str | PathLike[str], known: KnownTokens) -> None:

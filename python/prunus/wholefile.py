@@ -33,9 +33,9 @@ def whole_file(path: str | PathLike[str]) -> Iterator[BinaryIO]:
         ['plan.json']
     """
     try:
-        target = Path(path).resolve()
+        target = Path(path)  # not resolved: where /dev/stdout is a pipe, it leads to no name of the file system
         special = target.exists() and not target.is_file()
-        with target.open("wb") if special else _renamed(target) as file:
+        with target.open("wb") if special else _renamed(target.resolve()) as file:
             yield file
     except OSError as error:
         if isinstance(error, OutputError):

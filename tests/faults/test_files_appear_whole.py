@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import prunus
+from prunus.cli import main
 from prunus.errors import OutputError
 from prunus.wholefile import whole_file
 
@@ -37,9 +38,69 @@ def _small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
 
 
+def _counts(place: Path, text: str) -> bytes:
+    prunus.scan([text], tokenizer=place / "model").save(place / "other.parquet")
+    return (place / "other.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("case", ["scan", "merge"])
+@pytest.mark.parametrize("name", ["corpus.parquet", "model/tokenizer.json", "notes.txt", "link"])
+def test_counts_replace_counts_only(place: Path, monkeypatch: pytest.MonkeyPatch, capfd, case: str, name: str) -> None:
+    """`-o` may name the corpus by mistake: nothing is scanned then, and nothing is lost."""
+    monkeypatch.chdir(place)
+    Path("notes.txt").write_text("mine")
+    Path("link").symlink_to("corpus.parquet")
+    before = Path(name).read_bytes()
+    monkeypatch.setattr("prunus.scanning.Scanner.scan", None)
+    assert main([*WRITERS[case], name]) == 1
+    assert f"{name}: exists, and is no counts file of Prunus" in capfd.readouterr().err
+    assert Path(name).read_bytes() == before
+    with pytest.raises(OutputError, match="no counts file of Prunus") as caught:
+        prunus.TokenCounts.load("counts.parquet").save(name)
+    assert "remove this one" in caught.value.hint
+    assert Path(name).read_bytes() == before
+
+
+@pytest.mark.parametrize("case", ["scan", "merge"])
+def test_old_counts_and_empty_files_are_replaced(place: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    monkeypatch.chdir(place)
+    Path("old.parquet").write_bytes(_counts(place, "a cat"))
+    Path("empty").touch()
+    for name in ("old.parquet", "empty"):
+        assert main([*WRITERS[case], name, "-q"]) == 0
+        assert (
+            prunus.TokenCounts.load(name).counts.tolist() == prunus.TokenCounts.load("counts.parquet").counts.tolist()
+        )
+
+
+def test_counts_are_not_written_over_what_they_are_made_of(place: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    """Counts are a table with a column of text: they can be a corpus, and are what `merge` reads."""
+    monkeypatch.chdir(place)
+    before = Path("counts.parquet").read_bytes()
+    for words in (
+        ["merge", "./counts.parquet"],
+        ["scan", "count*.parquet", "--tokenizer", "model", "--tokenizer-from", "file"],
+    ):
+        assert main([*words, "-o", "counts.parquet"]) == 1
+        assert "counts.parquet: is read" in capfd.readouterr().err
+        assert Path("counts.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("where", ["file", "pipe"])
+def test_standard_output_takes_counts(place: Path, where: str) -> None:
+    out = place / "redirected"
+    with out.open("wb") as file:
+        run = subprocess.run(
+            [sys.executable, "-m", "prunus", *WRITERS["merge"], "/dev/stdout", "-q"],
+            cwd=place, stdout=file if where == "file" else subprocess.PIPE, check=True, timeout=120,
+        )  # fmt: skip
+    assert (out.read_bytes() if where == "file" else run.stdout) == (place / "counts.parquet").read_bytes()
+
+
 @pytest.mark.parametrize("case", WRITERS)
 def test_a_file_for_which_there_is_no_room_leaves_the_old_one(place: Path, case: str) -> None:
-    (place / "kept").write_bytes(b"what was there")
+    old = _counts(place, "a cat") if case in {"scan", "merge"} else b"what was there"
+    (place / "kept").write_bytes(old)
     before = sorted(path.name for path in place.iterdir())
     run = subprocess.run(
         [sys.executable, "-m", "prunus", *WRITERS[case], "kept"],
@@ -47,7 +108,7 @@ def test_a_file_for_which_there_is_no_room_leaves_the_old_one(place: Path, case:
     )  # fmt: skip
     assert run.returncode == 1, run.stderr
     assert run.stderr.startswith("prunus: kept: cannot be written"), run.stderr
-    assert (place / "kept").read_bytes() == b"what was there"
+    assert (place / "kept").read_bytes() == old
     assert sorted(path.name for path in place.iterdir()) == before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,24 @@ def check_parent(out: str) -> None:
         raise OutputError(f"{path}: is a directory", hint="Name a file.")
 
 
+def check_counts_out(out: str, inputs: Iterable[str] = ()) -> None:
+    """Refuses, before any work is done, to write counts over something else.
+
+    Raises:
+        OutputError: The file is one of the inputs, is no counts file, or could not be written.
+    """
+    from prunus.countsfile import check_replaceable
+
+    check_parent(out)
+    check_replaceable(out)
+    _refuse_input(out, inputs)
+
+
+def _refuse_input(out: str, inputs: Iterable[str]) -> None:
+    if os.path.realpath(out) in map(os.path.realpath, inputs):
+        raise OutputError(f"{out}: is read, and would be replaced by what comes of it", hint="Name another file.")
+
+
 def scanned(
     parsed: argparse.Namespace, source: Iterable[str], tokenizer: str, **scanner_options: object
 ) -> TokenCounts:
@@ -80,11 +99,14 @@ def scan_corpus(parsed: argparse.Namespace, source: Iterable[str]) -> Corpus:
 
     Raises:
         UsageError: Columns are named twice over.
+        OutputError: The output is one of its files.
     """
     pair = getattr(parsed, "pair", None)
     if pair and parsed.column:
         raise UsageError("--pair names the columns itself", hint="Leave out --column.")
     corpus = opened(parsed, source, list(pair) if pair else parsed.column, pair=bool(pair))
+    if getattr(parsed, "out", None):
+        _refuse_input(parsed.out, (source["path"] for source in corpus.sources))
     if (
         not pair
         and not parsed.column

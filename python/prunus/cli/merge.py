@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from prunus.cli.inputs import check_parent, say, show
+from prunus.cli.inputs import check_counts_out, say, show
 from prunus.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Adds counts and writes the sum."""
     from prunus.merging import merge_files
 
-    check_parent(parsed.out)
+    check_counts_out(parsed.out, parsed.counts)
     counts = merge_files(parsed.counts, partial=parsed.partial)
     if counts.info.part is not None and not parsed.partial:
         missing = counts.info.part.missing()

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunus.cli.inputs import check_parent, say, scan_corpus, scanned, show
+from prunus.cli.inputs import check_counts_out, say, scan_corpus, scanned, show
 from prunus.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def run(parsed: argparse.Namespace) -> int:
     if len(parsed.tokenizer) > 1:
         return _many(parsed)
     if parsed.out:
-        check_parent(parsed.out)
+        check_counts_out(parsed.out)
     counts = _counted(parsed)
     if parsed.out:
         counts.save(parsed.out)
