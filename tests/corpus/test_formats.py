@@ -122,6 +122,26 @@ def test_gzip_of_several_members(tmp_path, read):
     assert read(tmp_path / "a.txt.gz") == ["one", "two", "three"]
 
 
+def test_a_page_that_its_checksum_contradicts_is_damaged(tmp_path, read):
+    """Text that was changed is still text: only the sum that the file's writer left tells."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.table({"text": TEXTS[:300]}),
+        path,
+        row_group_size=100,
+        compression="none",
+        use_dictionary=False,
+        write_page_checksum=True,
+    )
+    assert read(path) == TEXTS[:300]
+    content = bytearray(path.read_bytes())
+    content[content.index(b"row 150")] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"a\.parquet, row group 1: cannot be read: .*CRC") as caught:
+        read(path)
+    assert "complete" in caught.value.hint
+
+
 class Standard:
     def __init__(self, data):
         self.buffer = io.BufferedReader(io.BytesIO(data))

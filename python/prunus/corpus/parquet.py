@@ -75,7 +75,7 @@ def open_parquet(file: SourceFile, pipe: Pipe | None, span: Span | None = None) 
         # No memory map: a file that shrinks while it is mapped kills the process. Buffered, or a whole column chunk
         # would be held at once; but over a network each buffer is a round trip, so there the chunks come in few, ahead.
         how = {"pre_buffer": True} if is_url(file.path) else {"buffer_size": _BUFFER_BYTES}
-        parquet = stack.enter_context(pq.ParquetFile(source, **how))
+        parquet = stack.enter_context(pq.ParquetFile(source, page_checksum_verification=True, **how))
         yield ParquetReader(file, parquet, size, span)
 
 
