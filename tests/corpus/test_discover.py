@@ -60,6 +60,47 @@ def test_a_file_whose_name_is_a_glob(tmp_path, read):
     assert read(str(tmp_path / "a[1].txt")) == ["x"]
 
 
+@pytest.fixture
+def closed(tree, monkeypatch):
+    """`sub` and `_tmp` may not be listed; root may list anything, so the system's answer is put in."""
+    real = os.scandir
+
+    def scandir(path="."):
+        if Path(path).name in {"sub", "_tmp"}:
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    return tree
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.txt", "**/deep/*", "*/*.txt", "s*/c.txt", "sub/*.txt", "sub/**", "s*"])
+def test_a_directory_that_may_not_be_read_is_not_passed_over(closed, read, pattern):
+    if pattern == "s*":
+        (closed / "script.py").unlink()
+    with pytest.raises(CorpusError, match=r"/sub: cannot be read: Permission denied"):
+        read(str(closed / pattern))
+
+
+@pytest.mark.parametrize("pattern", ["*.txt", "l*/*.txt", "lang=en/**/*.txt", "[!s]*"])
+def test_what_a_pattern_does_not_reach_need_not_be_readable(closed, read, pattern):
+    (closed / "script.py").unlink()
+    if pattern == "[!s]*":
+        for name in ("README.md", "dataset_info.json"):
+            (closed / name).unlink()
+    assert set(read(str(closed / pattern))) <= {"a.txt", "b.txt", "e.txt"}
+
+
+def test_a_file_in_a_directory_that_may_not_be_searched(tree, read, monkeypatch):
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", denied)
+    monkeypatch.setattr(Path, "is_dir", denied)
+    with pytest.raises(CorpusError, match=r"a\.txt: cannot be read: Permission denied"):
+        read(str(tree / "a.txt"))
+
+
 def test_several_sources_keep_their_order(tree, read):
     assert read([tree / "sub", tree / "b.txt", str(tree / "a.txt")]) == ["c.txt", "d.jsonl", "b.txt", "a.txt"]
 

@@ -7,6 +7,8 @@ import json
 import os
 import stat
 from dataclasses import dataclass
+from fnmatch import fnmatch
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from prunus.corpus.remote import expand, is_url, version
 from prunus.errors import CorpusError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 STDIN = "-"
 _SHOWN = 10
@@ -58,7 +60,7 @@ def discover(sources: Iterable[str], format_: str | None) -> tuple[SourceFile, .
         format_: Format of all of them; None to go by their extensions.
 
     Raises:
-        CorpusError: A source is missing, empty of known files, of unknown format, or names a file again.
+        CorpusError: A source is missing, unreadable, empty of known files, of unknown format, or names a file again.
     """
     found: dict[str, str] = {}
     files: list[SourceFile] = []
@@ -93,7 +95,7 @@ def _matches(pattern: str) -> Iterator[str]:
 
 def _expand(source: str, format_: str | None) -> Iterator[tuple[str, bool]]:
     """Paths behind one source, and whether each was named rather than found in a directory."""
-    if Path(source).is_dir():
+    if _is_directory(Path(source)):
         yield from ((path, False) for path in _directory(source, format_))
     elif os.path.lexists(source):
         yield source, True
@@ -107,16 +109,67 @@ def _expand(source: str, format_: str | None) -> Iterator[tuple[str, bool]]:
         )
 
 
+def _is_directory(path: Path | os.DirEntry[str]) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise _unreadable(os.fspath(path), error) from error
+
+
+def _unreadable(path: str, error: OSError) -> CorpusError:
+    return CorpusError(
+        f"{path}: cannot be read: {error.strerror}",
+        hint="Whoever scans needs permission to read it and to search the directories above it.",
+        file=path,
+    )
+
+
 def _glob(pattern: str, format_: str | None) -> Iterator[tuple[str, bool]]:
+    _refuse_unreadable(pattern)
     matches = sorted(_matches(pattern))
     if not matches:
         raise CorpusError(f"{pattern}: no file matches", hint="`**` also matches directories in between.", file=pattern)
     # `**` matches each directory and its files: the files are enough, unless the matches are directories only.
-    files = [path for path in matches if not Path(path).is_dir() and not _ignored_in(pattern, path)]
+    files = [path for path in matches if not _is_directory(Path(path)) and not _ignored_in(pattern, path)]
     if files:
         yield from ((path, True) for path in files)
     else:
         yield from ((path, False) for match in matches for path in _directory(match, format_))
+
+
+def _refuse_unreadable(pattern: str) -> None:
+    """Lists what the pattern lists: `glob` passes over a directory that it may not read, and says nothing."""
+    parts = Path(pattern).parts
+    fixed = list(takewhile(lambda part: not glob.has_magic(part), parts))
+    root = Path(*fixed)
+    if _is_directory(root):
+        _reach(str(root), parts[len(fixed) :], set())
+
+
+def _reach(directory: str, parts: Sequence[str], visited: set[tuple[str, int]]) -> None:
+    mark = os.path.realpath(directory), len(parts)
+    if not parts or mark in visited:
+        return
+    visited.add(mark)
+    part, rest = parts[0], parts[1:]
+    for entry in _entries(directory):
+        if (_ignored(entry.name) and entry.name != part) or not _is_directory(entry):
+            continue
+        if part == "**":
+            _reach(entry.path, parts, visited)
+        elif fnmatch(entry.name, part):
+            _reach(entry.path, rest, visited)
+    if part == "**":
+        _reach(directory, rest, visited)
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    """What a directory holds, sorted by name."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise _unreadable(directory, error) from error
 
 
 def _directory(directory: str, format_: str | None) -> list[str]:
@@ -150,10 +203,10 @@ def _walk(directory: str, visited: set[str]) -> Iterator[str]:
     if saved is not None:
         yield from saved
         return
-    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+    for entry in _entries(directory):
         if _ignored(entry.name):
             continue
-        if entry.is_dir():
+        if _is_directory(entry):
             yield from _walk(entry.path, visited)
         else:
             yield entry.path
