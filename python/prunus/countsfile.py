@@ -118,7 +118,7 @@ def naming(path: str | PathLike[str]) -> Iterator[None]:
     except FileNotFoundError as error:
         hint = "Name a file written by `prunus scan -o counts.parquet`."
         raise CorpusError(f"{path}: no such file", hint=hint, file=str(path)) from error
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:
         raise CorpusError(
             f"{path}: cannot be read as counts: {error}",
             hint="Name a file written by `prunus scan -o counts.parquet`; a truncated one must be scanned again.",

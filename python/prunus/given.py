@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING
 
-from prunus.errors import UsageError
+from prunus.errors import CorpusError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,23 @@ def several(values: Iterable[str]) -> tuple[str, ...]:
         (('a text',), ('a', 'b'))
     """
     return (values,) if isinstance(values, str) else tuple(values)
+
+
+def utf8_name(path: str) -> str:
+    """A path whose name Arrow and the records of what was read can hold.
+
+    Raises:
+        CorpusError: It has bytes that are no UTF-8.
+
+    Example:
+        >>> utf8_name("corpus/é.txt")
+        'corpus/é.txt'
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise CorpusError(f"{path!r}: the name is not UTF-8", hint="Rename it.", file=repr(path)) from error
+    return path
 
 
 def at_least_one(name: str, number: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from pathlib import Path
@@ -58,6 +59,16 @@ def test_globs_leave_out_hidden_files_unless_they_name_them(tree, read):
 def test_a_file_whose_name_is_a_glob(tmp_path, read):
     (tmp_path / "a[1].txt").write_text("x\n")
     assert read(str(tmp_path / "a[1].txt")) == ["x"]
+
+
+@pytest.mark.parametrize("source", ["a\udcff.txt", ".", "*.txt"])
+def test_a_name_that_is_no_utf8_is_refused(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    Path("a\udcff.txt").write_text("a\n")
+    with pytest.raises(CorpusError, match=r"a\\udcff\.txt': the name is not UTF-8") as caught:
+        open_corpus(source)
+    assert "Rename" in caught.value.hint
+    json.dumps(caught.value.details).encode()
 
 
 @pytest.fixture

@@ -258,6 +258,10 @@ def test_bad_work_directories(tokenizer: Path, corpus: Path, tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
         scanned(tokenizer, corpus, resume=tmp_path / "file")
+    with pytest.raises(CorpusError, match=r"work\\udcff': the name is not UTF-8"):
+        scanned(tokenizer, corpus, resume=tmp_path / "work\udcff")
+    with pytest.raises(CorpusError, match="cannot be read as counts"):
+        merge_files([tmp_path / "\udcff.parquet"])
     with pytest.raises(UsageError, match="only files"):
         scanned(tokenizer, pa.table({"text": ["a"]}), resume=tmp_path / "work")
     work = tmp_path / "work"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from prunus.corpus.formats import FORMATS, compression_of, format_of, is_unreadable_data, known_extensions
 from prunus.corpus.remote import expand, is_url, version
 from prunus.errors import CorpusError
+from prunus.given import utf8_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -271,4 +272,4 @@ def _source_file(path: str, format_: str | None, *, named: bool) -> SourceFile:
     except OSError as error:
         raise CorpusError(f"{path}: {error.strerror}", hint="Is it a broken link?", file=path) from error
     size = status.st_size if stat.S_ISREG(status.st_mode) else None
-    return SourceFile(path, kind, compression_of(path), size, status.st_mtime_ns)
+    return SourceFile(utf8_name(path), kind, compression_of(path), size, status.st_mtime_ns)
