@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat
 
 from prunus.errors import CorpusError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+MOST = 2**63 - 1
+"""What the scanner and the records of what it did can hold."""
 
 
 def several(values: Iterable[str]) -> tuple[str, ...]:
@@ -38,11 +41,11 @@ def utf8_name(path: str) -> str:
     return path
 
 
-def at_least_one(name: str, number: int) -> int:
+def at_least_one(name: str, number: int, most: int = MOST) -> int:
     """A whole number from 1 on.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is none, or larger than makes sense.
 
     Example:
         >>> at_least_one("top_k", 3)
@@ -52,6 +55,26 @@ def at_least_one(name: str, number: int) -> int:
         whole = operator.index(number)
     except TypeError as error:
         raise UsageError(f"{name} must be a whole number, not {number!r}") from error
+    if isinstance(number, bool):
+        raise UsageError(f"{name} must be a whole number, not {number!r}")
     if whole < 1:
         raise UsageError(f"{name} must be at least 1, not {number}")
+    if whole > most:
+        raise UsageError(f"{name} must be at most {most:,}, not {number:,}")
     return whole
+
+
+def share(name: str, value: object, hint: str) -> float:
+    """A number between 0 and 1, both excluded.
+
+    Raises:
+        UsageError: It is none.
+
+    Example:
+        >>> share("sample", 0.01, "")
+        0.01
+    """
+    number = float(value) if isinstance(value, SupportsFloat) and not isinstance(value, bool) else 0.0
+    if not 0 < number < 1:
+        raise UsageError(f"{name} must be a number above 0 and below 1, not {value!r}", hint=hint)
+    return number

@@ -12,6 +12,7 @@ from prunus._engine import Engine
 from prunus.corpus import open_corpus
 from prunus.counts import ScanInfo, TokenCounts
 from prunus.errors import CorpusError, UsageError
+from prunus.given import at_least_one, share
 from prunus.knowntokens import KnownTokens
 from prunus.tokenizer.resolve import resolve_tokenizer
 from prunus.truncation import check_room, truncating
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 TALLIES = ("rows", "nulls", "text_bytes", "tokens", "fallback_rows", "invalid_rows")
 
+# More than any machine has processors; each costs memory, and the system does not give any number of them.
+_MOST_THREADS = 4096
 _RIGHT = "Is this the right corpus and column?"
 InvalidUtf8 = Literal["error", "replace", "skip"]
 
@@ -97,14 +100,15 @@ class Scanner:
         sample: float | None = None,
         memory: int | None = None,
     ) -> None:
-        _check(threads, invalid_utf8, memory, sample)
+        _check(add_special_tokens, invalid_utf8)
+        self._threads = _processors() if threads is None else at_least_one("threads", threads, _MOST_THREADS)
+        self._memory = None if memory is None else at_least_one("memory", memory)
+        sample = None if sample is None else share("sample", sample, "One row in a hundred is 0.01.")
         self._resolved = resolve_tokenizer(tokenizer, tokenizer_from)
         document, record = truncating(self._resolved.json, truncate, truncate_side, truncate_strategy)
         self._engine = Engine(
             document, add_special_tokens=add_special_tokens, path=path, truncation=truncate is not None
         )
-        self._threads = threads or _processors()
-        self._memory = memory
         self._options: dict[str, Any] = {
             "add_special_tokens": add_special_tokens,
             "truncate": record,
@@ -378,15 +382,11 @@ def _shown(sources: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _check(threads: int | None, invalid_utf8: str, memory: int | None, sample: float | None) -> None:
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads must be at least 1, not {threads}")
+def _check(add_special_tokens: object, invalid_utf8: str) -> None:
+    if not isinstance(add_special_tokens, bool):
+        raise UsageError(f"add_special_tokens must be True or False, not {add_special_tokens!r}")
     if invalid_utf8 not in {"error", "replace", "skip"}:
         raise UsageError(f"invalid_utf8 must be 'error', 'replace' or 'skip', not {invalid_utf8!r}")
-    if memory is not None and memory < 1:
-        raise UsageError(f"memory must be at least 1 byte, not {memory}")
-    if sample is not None and not 0 < sample < 1:
-        raise UsageError(f"sample must be above 0 and below 1, not {sample}", hint="One row in a hundred is 0.01.")
 
 
 def _processors() -> int:

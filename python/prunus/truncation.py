@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from prunus.errors import UsageError
+from prunus.given import at_least_one
 
 if TYPE_CHECKING:
     from prunus._engine import Engine
@@ -38,6 +39,7 @@ def truncating(
     _check(length, side, strategy)
     if length is None:
         return document, None
+    length = length if isinstance(length, str) else at_least_one("truncate", length)
     values = json.loads(document)
     if length == "configured":
         configured = values.get("truncation")
@@ -75,12 +77,10 @@ def check_room(engine: Engine, truncate: dict[str, Any] | None, *, pair: bool) -
 
 
 def _check(length: int | str | None, side: str | None, strategy: str | None) -> None:
-    if (side or strategy) and not isinstance(length, int):
+    if (side or strategy) and (length is None or isinstance(length, str)):
         raise UsageError("a side or strategy of truncation needs a number of tokens", hint="Give truncate=N.")
     if isinstance(length, str) and length != "configured":
         raise UsageError(f"truncate must be a number of tokens or 'configured', not {length!r}")
-    if isinstance(length, int) and (isinstance(length, bool) or length < 1):
-        raise UsageError(f"truncate must be at least 1 token, not {length}")
     for value, known in ((side, _SIDES), (strategy, _STRATEGIES)):
         if value is not None and value not in known:
             raise UsageError(f"{value!r} is no way to truncate", hint=f"Choose one of {', '.join(known)}.")

@@ -11,7 +11,7 @@ _BINARY = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 def size(text: str) -> int:
     """Bytes, as in `500MB` (a million each), `2GiB` (of 1024 cubed) or `4096`."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,20}(?:\.\d+)?)\s*([kmgt]?)(i?)b?", text.strip().lower())
     if match is None or (match[3] and not match[2]):
         raise argparse.ArgumentTypeError(f"{text!r} is no size: write it as 500MB, 2GiB or 4096")
     scale = (_BINARY if match[3] else _UNITS)[match[2]]

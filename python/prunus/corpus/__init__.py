@@ -12,6 +12,7 @@ from prunus.corpus.files import FileCorpus
 from prunus.corpus.formats import checked_format, format_of
 from prunus.corpus.objects import ArrowCorpus, TextCorpus, is_dataset, type_name
 from prunus.errors import CorpusError, UsageError
+from prunus.given import several
 
 __all__ = ["Batch", "Corpus", "open_corpus"]
 
@@ -66,7 +67,7 @@ def open_corpus(
         raise UsageError(f"text_rows {text_rows!r} is unknown", hint="Choose one of line, file.")
     number = 2 if pair else None
     if isinstance(source, Corpus):
-        _checked_columns(source.columns, number)
+        _checked_columns(source.columns or None, number)  # files without a row name none
         if columns is not None and _checked_columns(columns, number) != source.columns:
             raise UsageError(f"the corpus is open with the columns {', '.join(source.columns)}", hint="Name no others.")
         return source
@@ -74,7 +75,9 @@ def open_corpus(
 
 
 def _checked_columns(columns: Sequence[str] | str | None, number: int | None) -> tuple[str, ...] | None:
-    names = (columns,) if isinstance(columns, str) else tuple(columns or ())
+    names = () if columns is None else several(columns)
+    if (columns is not None and not names) or not all(isinstance(name, str) and name for name in names):
+        raise UsageError(f"columns {columns!r} names no column", hint="Leave it out to take the only column of text.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"column {twice[0]!r} is named twice: it would count twice", hint="Name each column once.")
