@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunus.counts import TokenCounts
 from prunus.errors import CorpusError, OutputError
+from prunus.given import not_empty
 from prunus.wholefile import whole_file
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def check_replaceable(path: str | PathLike[str]) -> None:
 
     Raises:
         OutputError: It does, and may be somebody's corpus or tokenizer.
+        UsageError: The name is empty.
     """
+    not_empty("output", path)
     target = Path(path)
     if target.is_file() and target.stat().st_size and not _is_counts(target):
         raise OutputError(

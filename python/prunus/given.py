@@ -24,6 +24,16 @@ def several(values: Iterable[str]) -> tuple[str, ...]:
     return (values,) if isinstance(values, str) else tuple(values)
 
 
+def not_empty(what: str, path: object) -> None:
+    """Refuse an empty path, which the system takes for the current directory.
+
+    Raises:
+        UsageError: It is empty.
+    """
+    if isinstance(path, str) and not path:
+        raise UsageError(f"the name of the {what} is empty", hint="Name one; is a variable unset?")
+
+
 def utf8_name(path: str) -> str:
     """A path whose name Arrow and the records of what was read can hold.
 

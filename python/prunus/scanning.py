@@ -12,7 +12,7 @@ from prunus._engine import Engine
 from prunus.corpus import open_corpus
 from prunus.counts import ScanInfo, TokenCounts
 from prunus.errors import CorpusError, UsageError
-from prunus.given import at_least_one, share
+from prunus.given import at_least_one, not_empty, share
 from prunus.knowntokens import KnownTokens
 from prunus.tokenizer.resolve import resolve_tokenizer
 from prunus.truncation import check_room, truncating
@@ -100,6 +100,7 @@ class Scanner:
         sample: float | None = None,
         memory: int | None = None,
     ) -> None:
+        not_empty("tokenizer", tokenizer)
         _check(add_special_tokens, invalid_utf8)
         self._threads = _processors() if threads is None else at_least_one("threads", threads, _MOST_THREADS)
         self._memory = None if memory is None else at_least_one("memory", memory)

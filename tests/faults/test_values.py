@@ -61,3 +61,37 @@ def test_wrong_values_on_the_command_line(tiny_bert, capfd, option, value):
     words = ["scan", str(tiny_bert / "c.txt"), "--tokenizer", str(tiny_bert / "model"), "--tokenizer-from", "file"]
     assert main([*words, option, value]) == 2
     assert option[2:] in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["scan", "", "--tokenizer", "model"],
+        ["scan", "c.txt", "--tokenizer", ""],
+        ["scan", "c.txt", "--tokenizer=", "-o", "out"],
+        ["scan", "c.txt", "--tokenizer", "model", "-o", ""],
+        ["scan", "c.txt", "--tokenizer", "model", "--resume", ""],
+        ["merge", "", "-o", "out"],
+        ["plan", "", "--keep-ids", "1"],
+    ],
+)
+def test_empty_arguments_are_not_the_current_directory(tiny_bert, monkeypatch, capfd, words):
+    monkeypatch.chdir(tiny_bert)
+    (tiny_bert / "c.txt").write_text("the cat\n")
+    before = sorted(tiny_bert.iterdir())
+    assert main(words) == 2
+    assert "Is a variable unset?" in capfd.readouterr().err
+    assert sorted(tiny_bert.iterdir()) == before
+
+
+def test_empty_names_in_python(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.txt").write_text("a\n")
+    with pytest.raises(UsageError, match="name of the corpus is empty"):
+        prunus.scan("", tokenizer=tokenizer)
+    with pytest.raises(UsageError, match="name of the tokenizer is empty"):
+        prunus.scan("c.txt", tokenizer="")
+    with pytest.raises(UsageError, match="name of the work directory is empty"):
+        prunus.scan("c.txt", tokenizer=tokenizer, resume="")
+    with pytest.raises(UsageError, match="name of the output is empty"):
+        prunus.scan("c.txt", tokenizer=tokenizer).save("")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from prunus.cli.output import emit, silence
 from prunus.cli.parser import build_parser
 from prunus.cli.settings import with_settings
-from prunus.errors import PrunusError
+from prunus.errors import PrunusError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parser = build_parser()
         words = with_settings(parser, words)
+        _refuse_empty(words)
         parsed = parser.parse_args(words)
         with _terminable():
             code: int = parsed.run(parsed)
@@ -53,6 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silence()
         return BROKEN_PIPE
     return code
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """An empty word is a variable without a value; as a path it would be the current directory."""
+    for before, word in zip(["prunus", *words], words, strict=False):
+        name, sign, value = word.partition("=")
+        if not word or (name.startswith("--") and sign and not value):
+            where = f"{name} has an empty value" if word else f"the argument behind {before} is empty"
+            raise UsageError(where, hint="Is a variable unset? Give a value, or leave the option out.")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from prunus.corpus.files import FileCorpus
 from prunus.corpus.formats import checked_format, format_of
 from prunus.corpus.objects import ArrowCorpus, TextCorpus, is_dataset, type_name
 from prunus.errors import CorpusError, UsageError
-from prunus.given import several
+from prunus.given import not_empty, several
 
 __all__ = ["Batch", "Corpus", "open_corpus"]
 
@@ -107,6 +107,7 @@ def _opened(source: object, columns: tuple[str, ...] | None, format_: str | None
 
 def _paths(source: object) -> list[str] | None:
     """The paths that a source names; None if it is something else."""
+    not_empty("corpus", source)
     if isinstance(source, (str, os.PathLike)):
         return [os.fspath(source)]
     if not isinstance(source, (list, tuple)) or not source:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from prunus.ahead import read_ahead
 from prunus.countsfile import save_result
 from prunus.errors import CorpusError, OutputError
-from prunus.given import utf8_name
+from prunus.given import not_empty, utf8_name
 from prunus.knowntokens import KnownTokens
 from prunus.storedcounts import StoredCounts
 from prunus.summing import summed
@@ -44,9 +44,11 @@ class WorkDirectory:
 
     Raises:
         CorpusError: Its name is not UTF-8.
+        UsageError: Its name is empty.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        not_empty("work directory", path)
         self.path = Path(utf8_name(os.fspath(path)))
         self._plan: UnitPlan | None = None
         self._known: KnownTokens | None = None
