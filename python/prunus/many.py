@@ -85,21 +85,31 @@ def scan_many(
 
 
 def names_of(tokenizers: Sequence[str], results: Sequence[TokenCounts]) -> list[str]:
-    """A name for the result of each tokenizer: its directory's, with its fingerprint where several have that name.
+    """A name for the result of each tokenizer: its file's, its directory's, or with its fingerprint.
+
+    The directory's is taken where the file is called `tokenizer.json` as all are, or as another one is; the fingerprint
+    is added where several have that name too.
 
     Raises:
         UsageError: One tokenizer is named twice.
     """
-    names = []
-    for tokenizer in tokenizers:
-        path = Path(tokenizer).resolve()
-        names.append(path.parent.name if path.is_file() else path.name)
-    marked = [f"{name}-{counts.info.fingerprint[:8]}" for name, counts in zip(names, results, strict=True)]
-    chosen = [mark if names.count(name) > 1 else name for name, mark in zip(names, marked, strict=True)]
+    paths = [Path(tokenizer).resolve() for tokenizer in tokenizers]
+    folders = [path.parent.name if path.is_file() else path.name for path in paths]
+    marked = [f"{name}-{counts.info.fingerprint[:8]}" for name, counts in zip(folders, results, strict=True)]
+    files = [
+        path.stem if path.is_file() and path.name != "tokenizer.json" else folder
+        for path, folder in zip(paths, folders, strict=True)
+    ]
+    chosen = _distinct(_distinct(files, folders), marked)
     twice = next((name for name in chosen if chosen.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"tokenizer {twice} is named twice", hint="Name each tokenizer once.")
     return chosen
+
+
+def _distinct(names: Sequence[str], longer: Sequence[str]) -> list[str]:
+    """The names, with a longer one in place of each that occurs again."""
+    return [more if names.count(name) > 1 else name for name, more in zip(names, longer, strict=True)]
 
 
 def _feed(running: Scan, corpus: Corpus, progress: Progress | None, *, several: bool) -> list[RawCounts]:

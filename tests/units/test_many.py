@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 import prunus
 from prunus.corpus import open_corpus
 from prunus.errors import InvalidTextError, UsageError
-from prunus.many import scan_many
+from prunus.many import names_of, scan_many
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +75,27 @@ def test_the_command_writes_one_file_each_or_nothing(others: list[Path], corpus:
     failed = run(*two, "-o", tmp_path / "failed")
     assert failed.returncode == 1
     assert not (tmp_path / "failed").exists()
+
+
+def test_results_are_named_after_files_then_directories(others: list[Path], tmp_path: Path) -> None:
+    first, cased, _ = others
+    for path, source in (("tk/one.json", first), ("tk/two.json", cased), ("other/one.json", cased)):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(source.read_bytes())
+    (tmp_path / "deep" / "cased").mkdir(parents=True)
+    (tmp_path / "deep" / "cased" / "tokenizer.json").write_bytes(first.read_bytes())
+
+    def named(*paths: str) -> list[str]:
+        tokenizers = [str(tmp_path / path) for path in paths]
+        return names_of(tokenizers, scan_many(["the cat"], tokenizers=tokenizers))
+
+    assert named("tk/one.json", "tk/two.json", "cased") == ["one", "two", "cased"]
+    assert named("tk/one.json", "other/one.json", "cased/tokenizer.json") == ["tk", "other", "cased"]
+    same = named("cased", "deep/cased/tokenizer.json", "tk/two.json")
+    assert [name[:6] for name in same] == ["cased-", "cased-", "two"]
+    assert len(set(same)) == 3
+    with pytest.raises(UsageError, match="named twice"):
+        named("tk/one.json", "tk/one.json")
 
 
 def test_what_is_refused(others: list[Path], tmp_path: Path) -> None:
