@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 import prunus
 from prunus.checkpoint.staging import leftovers
+from prunus.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +95,29 @@ def test_an_interrupted_command_says_so(place: Path, number: int, code: int, wor
     assert process.returncode == code, said
     assert word in said
     assert not (place / "c.parquet").exists()
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_an_interruption_is_machine_readable_and_says_what_is_kept(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], number: int, word: str
+) -> None:
+    monkeypatch.chdir(place)
+
+    def stopped(*_: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("prunus.units.running.run_unit", stopped)
+    monkeypatch.setattr("prunus.cli.merge.run", stopped)
+    scan = ["scan", "corpus.parquet", "--tokenizer", "model", "--tokenizer-from", "file", "--resume", "work", "--json"]
+    assert main(scan) in {130, 143}
+    shown = capfd.readouterr()
+    assert json.loads(shown.out)["error"] == word
+    assert f"{word}; finished units are kept in work" in json.loads(shown.out)["message"]
+    assert f"{word}; finished units are kept in work\n  The same command" in shown.err
+    main(["merge", "counts.parquet", "-o", "sum.parquet"])
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert f"{word}; nothing half-written was left behind" in shown.err
 
 
 def test_a_terminated_prune_clears_its_leftovers(place: Path) -> None:

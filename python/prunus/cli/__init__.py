@@ -20,7 +20,8 @@ from prunus.cli.settings import with_settings
 from prunus.errors import PrunusError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import argparse
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
 INTERRUPTED = 130
@@ -35,7 +36,15 @@ class _Terminated(KeyboardInterrupt):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except BrokenPipeError:
+        silence()
+        return BROKEN_PIPE
+
+
+def _run(words: list[str]) -> int:
+    parsed: argparse.Namespace | None = None
     try:
         parser = build_parser()
         words = with_settings(parser, words)
@@ -46,13 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PrunusError as error:
         return _report(error, words)
     except KeyboardInterrupt as stop:
-        terminated = isinstance(stop, _Terminated)
-        what = "terminated" if terminated else "interrupted"
-        sys.stderr.write(f"\nprunus: {what}; nothing half-written was left behind\n")
-        return TERMINATED if terminated else INTERRUPTED
-    except BrokenPipeError:
-        silence()
-        return BROKEN_PIPE
+        return _report_stop(stop, words, getattr(parsed, "resume", None))
     return code
 
 
@@ -82,13 +85,28 @@ def _terminable() -> Iterator[None]:
 
 def _report(error: PrunusError, words: Sequence[str]) -> int:
     """Says what is wrong; by the words of the command line, since the error may be in parsing them."""
-    if "--json" in words:
-        values = {"error": error.slug, "message": error.message, "hint": error.hint, "details": error.details}
-        emit(json.dumps(values, ensure_ascii=False, default=str) + "\n")
+    _show_error(words, error.slug, error.message, error.hint, error.details)
     if any(word in VERBOSE for word in words):
         traceback.print_exception(type(error), error, error.__traceback__)
     sys.stderr.write(f"{_named()} {error}\n")
     return error.exit_code
+
+
+def _report_stop(stop: KeyboardInterrupt, words: Sequence[str], resume: str | None) -> int:
+    """Says that the command was stopped, and what is left of its work."""
+    terminated = isinstance(stop, _Terminated)
+    what = "terminated" if terminated else "interrupted"
+    left = f"finished units are kept in {resume}" if resume else "nothing half-written was left behind"
+    hint = "The same command does what is missing." if resume else ""
+    _show_error(words, what, f"{what}; {left}", hint, {})
+    sys.stderr.write(f"\nprunus: {what}; {left}\n" + (f"  {hint}\n" if hint else ""))
+    return TERMINATED if terminated else INTERRUPTED
+
+
+def _show_error(words: Sequence[str], slug: str, message: str, hint: str, details: Mapping[str, object]) -> None:
+    if "--json" in words:
+        values = {"error": slug, "message": message, "hint": hint, "details": details}
+        emit(json.dumps(values, ensure_ascii=False, default=str) + "\n")
 
 
 def _named() -> str:
