@@ -200,6 +200,15 @@ def test_whole_files_as_rows(tmp_path, read):
     assert read(tmp_path, text_rows="line") == ["one", "two", "three"]
 
 
+def test_what_is_a_row_of_text_is_not_asked_where_there_is_none(tmp_path, content, read):
+    for name in ("a.jsonl", "b.parquet"):
+        (tmp_path / name).write_bytes(content[f".{name.rpartition('.')[2]}"])
+    with pytest.raises(UsageError, match=r"--text-rows.*no file is text"):
+        read(tmp_path, "text", text_rows="file")
+    (tmp_path / "c.txt").write_text("one\ntwo\n")
+    assert read(tmp_path, "text", text_rows="file") == [*TEXTS, *TEXTS, "one\ntwo\n"]
+
+
 def test_unknown_options(tmp_path, read):
     with pytest.raises(UsageError, match="text_rows 'page'"):
         read(tmp_path, text_rows="page")

@@ -49,6 +49,8 @@ class FileCorpus(Corpus):
         self._pipes: dict[str, tuple[ExitStack, Reader]] = {}
         self._opened_pipes: set[str] = set()
         self.files = self._discovered(sources, format_)
+        if text_rows == "file" and not any(file.format == "text" for file in self.files):
+            raise UsageError("text_rows 'file' (--text-rows) is for text, and no file is text", hint="Leave it out.")
         self.columns = self._resolved(columns)
         self.sources = tuple(file.record for file in self.files)
         sizes = [file.size for file in self.files if file.size is not None]
