@@ -78,7 +78,7 @@ def joined(parts: Sequence[Part | None]) -> Part | None:
     if len(plans) > 1:
         raise UsageError(
             f"parts of different scans do not add up: {', '.join(plan[:12] for plan in plans[:_SHOWN])}",
-            hint="Their corpus (paths, sizes, times of change), tokenizer, options or versions differ: "
+            hint="Their corpus (paths, sizes, times of change), tokenizer, options, --unit-size or versions differ: "
             "merge the parts of one scan only.",
         )
     return Part(

@@ -125,8 +125,9 @@ def test_shards_are_the_plain_scan_and_nothing_else_adds_up(tokenizer: Path, cor
     with pytest.raises(UsageError, match="only"):
         prunus.select(parts[0])
     other = scanned(tokenizer, corpus, shard=(1, of), unit_bytes=400)
-    with pytest.raises(UsageError, match="different scans"):
+    with pytest.raises(UsageError, match="different scans") as caught:
         parts[1] + other
+    assert "--unit-size" in caught.value.hint, "here it is what differs"
     some = merge_files(files[1:])
     assert some.info.part is not None
     assert not some.info.part.complete
