@@ -240,7 +240,7 @@ class Scanner:
             CorpusError: There was nothing to count.
         """
         if corpus.part is None:
-            refuse_nothing(raw, corpus.columns, corpus.sources)
+            refuse_nothing(raw, corpus.columns, corpus.sources, self._options.get("sample"))
         ids, counts = np.frombuffer(raw.ids, "<u4"), np.frombuffer(raw.counts, "<u8")
         tallies = {name: getattr(raw, name) for name in TALLIES}
         return self.labelled(ids, counts, tallies, corpus.sources, corpus.part, pair=pair)
@@ -358,14 +358,22 @@ def tell(progress: Progress, corpus: Corpus, rows: int, text_bytes: int) -> None
     progress.update(rows=rows, text_bytes=text_bytes, bytes_read=corpus.bytes_read(), total_bytes=corpus.total_bytes)
 
 
-def refuse_nothing(raw: RawCounts | ScanInfo, columns: Sequence[str], sources: Sequence[Mapping[str, Any]]) -> None:
+def refuse_nothing(
+    raw: RawCounts | ScanInfo,
+    columns: Sequence[str],
+    sources: Sequence[Mapping[str, Any]],
+    sample: float | None = None,
+) -> None:
     """A scan that counted nothing would let everything be pruned away.
 
     Raises:
-        CorpusError: No row held anything to count.
+        CorpusError: No row held anything to count, or none was in the sample.
     """
     if raw.tokens:
         return
+    if sample is not None and raw.rows == 0:
+        hint = f"Raise sample (--sample). If a larger one takes none either: {_RIGHT.lower()}"
+        raise CorpusError(f"{_shown(sources)}: the sample of {sample:.6g} took none of the rows", hint=hint)
     if raw.rows == 0 and raw.nulls:
         what = f"all {raw.nulls:,} values are null"
     elif raw.rows == 0 and raw.invalid_rows:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import prunus
-from prunus.errors import UsageError
+from prunus.errors import CorpusError, UsageError
 from prunus.sampling import coverage_band
 from prunus.scanning import Scanner
 
@@ -91,6 +91,19 @@ def test_a_sample_is_never_taken_for_exact(tmp_path: Path) -> None:
         prunus.select(sampled)
     assert prunus.select(sampled, allow_sample=True).ids.tolist() == sampled.ids.tolist()
     assert "SAMPLE" not in exact.summary()
+
+
+def test_a_sample_without_a_row_is_too_small_and_not_of_the_wrong_column(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a b\n" * 9)
+    scanner = Scanner(tokenizer(), threads=1, sample=1e-9)
+    for source, options in (
+        (tmp_path / "a.txt", {}),
+        (tmp_path / "a.txt", {"resume": tmp_path / "work"}),
+        (["a b", None], {}),
+    ):
+        with pytest.raises(CorpusError, match="the sample of 1e-09 took none of the rows") as caught:
+            scanner.scan(source, **options)
+        assert "Raise sample (--sample)" in caught.value.hint
 
 
 def test_what_cannot_be_sampled() -> None:

@@ -93,5 +93,5 @@ class Total:
         tallies = {name: int(self._counts[number - 1 - at]) for at, name in enumerate(TALLIES)}
         ids = np.flatnonzero(self._counts[number:])
         counts = self._scanner.labelled(ids, self._counts[number:][ids], tallies, sources, pair=pair)
-        refuse_nothing(counts.info, columns, sources)
+        refuse_nothing(counts.info, columns, sources, counts.info.options.get("sample"))
         return counts

@@ -123,7 +123,7 @@ def scan_in_units(
             work.save(unit, result)
         counts = work.sum_of(units)
     if counts.info.part is None:
-        refuse_nothing(counts.info, corpus.columns, corpus.sources)
+        refuse_nothing(counts.info, corpus.columns, corpus.sources, counts.info.options.get("sample"))
     return counts if shard is None or shard[1] == 1 else _labelled(counts, plan.part(units))
 
 
