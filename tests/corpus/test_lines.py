@@ -215,7 +215,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path, read):
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf16_is_named(tmp_path, read, name, encoding):
     (tmp_path / name).write_bytes('\ufeff{"text": "x"}\n'.encode(encoding))
-    for rows in ("line", "file"):
+    for rows in ("line", "file") if name == "a.txt" else ("line",):
         with pytest.raises(InvalidTextError, match="UTF-16"):
             read(tmp_path / name, text_rows=rows)
 
