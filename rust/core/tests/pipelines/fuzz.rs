@@ -77,7 +77,7 @@ pub fn tokenizer(family: Family, random: &mut Random, charsmap: Option<&Value>) 
             let unknown = random.pick(&[None, Some("<unk>"), Some("<unk>"), Some("x")]);
             let gaps = Gaps { unknown, bytes: random.pick(&[0, 200, 256, 256]) };
             let model = model_of(&random::tokenizer(Kind::Marked, &picks(random), false, gaps));
-            (&["phi3", "gemma", "mistral", "always", "never"], Some(model))
+            (&["phi3", "phi3-late", "gemma", "mistral", "always", "never"], Some(model))
         }
         Family::WordPiece => (&["bert", "bert-late", "bert-cased", "bert-dirty"], Some(word_piece(random))),
         Family::Unigram => (&["unigram", "unigram", "unigram", "collapsed"], Some(unigram(random))),
