@@ -33,21 +33,14 @@ impl Gpt2 {
     fn starts(window: &Window, rest: &[u8]) -> (u64, bool) {
         let texts = run_starts(window.letters) | run_starts(window.numbers) | run_starts(window.others);
         let spaces = run_starts(window.spaces) | window.before_text(window.spaces);
-        let mut starts = (texts & !(window.blanks << 1)) | spaces;
-        let mut certain = window.certain();
-        for (at, length) in contractions(window, rest, starts, &mut certain, contraction) {
-            starts = (starts & !bit(at + 1)) | bit(at + 1 + length);
-        }
-        (starts & certain & below(window.known), window.ends && certain == u64::MAX)
+        let starts = (texts & !(window.blanks << 1)) | spaces;
+        with_contractions(window, rest, starts, window.certain())
     }
 
     #[inline]
     fn next(&self, bytes: &[u8], at: usize) -> usize {
-        if bytes[at] == b'\'' {
-            let length = contraction(&bytes[at + 1..]);
-            if length > 0 {
-                return at + 1 + length;
-            }
+        if let Some(end) = contracted(bytes, at) {
+            return end;
         }
         let (mut class, length) = self.classes.at(bytes, at);
         let mut end = at + length;
@@ -146,11 +139,27 @@ impl Cl100k {
     }
 }
 
+/// Where pieces begin for certain, contractions among them, and whether that is all of the rest of the text.
+#[inline]
+pub(super) fn with_contractions(window: &Window, rest: &[u8], mut starts: u64, mut certain: u64) -> (u64, bool) {
+    for (at, length) in contractions(window, rest, starts, &mut certain, contraction) {
+        starts = (starts & !bit(at + 1)) | bit(at + 1 + length);
+    }
+    (starts & certain & below(window.known), window.ends && certain == u64::MAX)
+}
+
+/// End of the contraction that begins at `at`, if one does.
+#[inline]
+pub(super) fn contracted(bytes: &[u8], at: usize) -> Option<usize> {
+    let length = if bytes[at] == b'\'' { contraction(&bytes[at + 1..]) } else { 0 };
+    (length > 0).then_some(at + 1 + length)
+}
+
 /// The apostrophes among `starts` that begin a contraction, each with the length of what follows it.
 ///
 /// Where a window does not show all of one, nothing behind its apostrophe is certain.
 #[inline]
-pub(super) fn contractions(
+fn contractions(
     window: &Window,
     rest: &[u8],
     starts: u64,
@@ -230,7 +239,7 @@ pub(super) fn line_ends(bytes: &[u8], at: usize) -> usize {
 
 /// Length of `s`, `t`, `re`, `ve`, `m`, `ll` or `d` at the start of `bytes`; 0 if there is none.
 #[inline]
-pub(super) fn contraction(bytes: &[u8]) -> usize {
+fn contraction(bytes: &[u8]) -> usize {
     match bytes {
         [b's' | b't' | b'm' | b'd', ..] => 1,
         [b'r' | b'v', b'e', ..] | [b'l', b'l', ..] => 2,

@@ -8,8 +8,8 @@
 
 use memchr::memmem;
 
-use super::bytelevel::{contraction, contractions, run};
-use super::window::{self, Window, below, bit, number_starts, run_starts};
+use super::bytelevel::{contracted, run, with_contractions};
+use super::window::{self, Window, number_starts, run_starts};
 use crate::unicode::{CharTable, NUMBER, SPACE};
 
 /// Names of tokens that are matches of their own.
@@ -46,21 +46,15 @@ impl Clip {
     fn starts(window: &Window, rest: &[u8]) -> (u64, bool) {
         let mut certain = window.certain();
         let numbers = number_starts(window, 1, &mut certain);
-        let mut starts = run_starts(window.letters) | numbers | run_starts(window.others) | run_starts(window.spaces);
-        for (at, length) in contractions(window, rest, starts, &mut certain, contraction) {
-            starts = (starts & !bit(at + 1)) | bit(at + 1 + length);
-        }
-        (starts & certain & below(window.known), window.ends && certain == u64::MAX)
+        let starts = run_starts(window.letters) | numbers | run_starts(window.others) | run_starts(window.spaces);
+        with_contractions(window, rest, starts, certain)
     }
 
     /// End of the match, or of the whitespace, that begins at `at`.
     #[inline]
     fn next(&self, bytes: &[u8], at: usize) -> usize {
-        if bytes[at] == b'\'' {
-            let length = contraction(&bytes[at + 1..]);
-            if length > 0 {
-                return at + 1 + length;
-            }
+        if let Some(end) = contracted(bytes, at) {
+            return end;
         }
         let (class, length) = self.classes.at(bytes, at);
         let end = at + length;
