@@ -222,7 +222,10 @@ impl AddedTokens {
     /// Whether [`AddedTokens::split`] would give a row back as one text, as it is.
     pub fn leaves_whole(&self, row: &str) -> bool {
         let absent = |tokens: &Option<Matcher>| tokens.as_ref().is_none_or(|tokens| tokens.find(row).next().is_none());
-        let normal = || self.normalization.of(row) == row;
+        let normal = || match self.normalization.of(row) {
+            Cow::Borrowed(_) => true,
+            Cow::Owned(text) => text == row,
+        };
         !row.is_empty()
             && !self.may_match_later(row.as_bytes())
             && absent(&self.raw)

@@ -61,7 +61,7 @@ pub fn words(loaded: &Loaded) -> Result<Native, String> {
     }
     let added = AddedTokens::new(loaded, Normalization::Later(Guard::Forbid), false)?;
     let scanner = Scanner::Words(Words { beside: beside_space(), lines: is_space(&line) });
-    Ok(Native::new("words", added, scanner, PieceTokenizer::new(loaded, Spelling::words(ascii, characters))))
+    Ok(Native::new("words", added, scanner, PieceTokenizer::new(loaded, Spelling::Words { ascii, characters })))
 }
 
 /// XLM-R's: words with the space before them.
@@ -100,7 +100,10 @@ fn collapsed(loaded: &Loaded) -> Option<Result<Native, String>> {
     let replace = json!({"type": "Replace", "pattern": {"Regex": r"\s{2,}|[\n\r\t]"}, "content": " "});
     let normalizers = json!([replace, {"type": "NFC"}, {"type": "Strip", "strip_left": false, "strip_right": true}]);
     let known = loaded.normalizer == json!({"type": "Sequence", "normalizers": normalizers});
-    let whitespace = may_be_space().filter(|_| known && splits_at_marks(&loaded.pre_tokenizer))?;
+    if !known || !splits_at_marks(&loaded.pre_tokenizer) {
+        return None;
+    }
+    let whitespace = may_be_space()?; // a table of all characters, made where it is needed
     let native = |added| {
         let pieces = PieceTokenizer::new(loaded, Spelling::Collapsed { whitespace });
         Native::new("collapsed", added, Scanner::Collapsed(Collapsed { whitespace }), pieces)

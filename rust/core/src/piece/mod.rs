@@ -107,11 +107,6 @@ impl Spelling {
     pub fn bert(lowercase: bool, normalizer: Option<NormalizerWrapper>) -> Self {
         Self::Bert { lowercase, characters: Characters::new(normalizer, bert::traits) }
     }
-
-    /// T5's, with `Precompiled`.
-    pub fn words(ascii: bool, characters: Characters) -> Self {
-        Self::Words { ascii, characters }
-    }
 }
 
 impl PieceTokenizer {
